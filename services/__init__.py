@@ -1,0 +1,1 @@
+"""Accounts, events, tickets and notifications: four services that talk by messages."""

@@ -1,0 +1,93 @@
+"""Access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037), keys from a JWKS (RFC 7517)."""
+
+import threading
+import time
+from typing import Any, Protocol
+
+import httpx
+import jwt
+import structlog
+
+from shared.auth.principal import Principal
+from shared.http.errors import DependencyDown
+
+log = structlog.get_logger(__name__)
+
+ISSUER = "dicoevent"
+ACCESS = "access"
+
+
+class TokenRefused(Exception):
+    """The token is not ours, not valid now, or not meant for this."""
+
+
+class KeySource(Protocol):
+    """Finds the public key with an id; None if there is none."""
+
+    def find(self, key_id: str) -> Any | None: ...
+
+
+class RemoteKeys:
+    """The JWKS of accounts, kept; asked again for an unknown key, at most every `pause` seconds."""
+
+    def __init__(self, url: str, pause: float = 5.0) -> None:
+        self._url = f"{url}/.well-known/jwks.json"
+        self._pause = pause
+        self._keys: dict[str, Any] = {}
+        self._asked = -pause
+        self._lock = threading.Lock()
+
+    def find(self, key_id: str) -> Any | None:
+        known = self._keys.get(key_id)
+        if known is not None:
+            return known
+        with self._lock:
+            if time.monotonic() - self._asked >= self._pause:
+                self._fetch()
+        return self._keys.get(key_id)
+
+    def _fetch(self) -> None:
+        try:
+            answer = httpx.get(self._url, timeout=httpx.Timeout(3, connect=2)).raise_for_status()
+            keys = jwt.PyJWKSet.from_dict(answer.json())
+        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+            log.warning("jwks.away", error=f"{type(error).__name__}: {error}")
+            if not self._keys:
+                raise DependencyDown("The accounts service cannot be asked for its keys now.") from None
+            return
+        self._asked = time.monotonic()
+        self._keys = {key.key_id: key.key for key in keys.keys if key.key_id}
+
+
+class TokenVerifier:
+    """Checks access tokens without a call for each request."""
+
+    def __init__(self, keys: KeySource) -> None:
+        self._keys = keys
+
+    def verify(self, token: str) -> Principal:
+        """The caller a valid access token stands for; raises TokenRefused."""
+        claims = self.claims(token, ACCESS)
+        roles = frozenset(str(role) for role in claims.get("roles", ()))
+        return Principal(id=claims["sub"], username=str(claims.get("username", "")), roles=roles)
+
+    def claims(self, token: str, kind: str) -> dict[str, Any]:
+        """The claims of a valid token of this kind (`access`, `refresh`)."""
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            key = self._keys.find(key_id)
+            if key is None:
+                raise TokenRefused("The token is signed with an unknown key.")
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                issuer=ISSUER,
+                leeway=5,
+                options={"require": ["exp", "iat", "sub", "iss"]},
+            )
+        except jwt.PyJWTError as error:
+            raise TokenRefused(f"The token is not valid: {error}.") from None
+        if claims.get("kind") != kind:
+            raise TokenRefused(f"Not an {kind} token.")
+        return claims

@@ -1,0 +1,48 @@
+"""A Celery consumer that forgets nothing.
+
+Celery acknowledges and drops what it does not understand: unknown task names, undecodable bodies, messages
+that are no task at all. Here each of them goes to the receiver, which applies a bare envelope and keeps the
+rest as a dead letter.
+"""
+
+from typing import Any
+
+from celery.worker.consumer import Consumer
+
+from shared.broker.worker import take
+
+
+class KeepingConsumer(Consumer):
+    """Setting `worker_consumer`; `app.receiver` is where messages go."""
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def on_message(message: Any) -> None:
+            try:
+                handle(message)
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                # {"task": ...} without an id is a KeyError in Celery's strategy; kombu takes that for a
+                # lost connection and would redeliver it for ever.
+                self._bury(message, f"not a Celery task message: {type(error).__name__}: {error}")
+
+        return on_message
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        take(self.app, message, lambda receiver: receiver.receive(body))
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        name = message.headers.get("task") or "without a name"
+        self._bury(message, f"unknown task {name!r}")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._bury(message, f"not a Celery task message: {exc}")
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._bury(message, f"not JSON: {exc}")
+
+    def _bury(self, message: Any, reason: str) -> None:
+        body = message.body
+        if isinstance(body, memoryview):
+            body = bytes(body)
+        take(self.app, message, lambda receiver: receiver.bury(body, reason))

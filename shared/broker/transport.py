@@ -1,0 +1,74 @@
+"""Redis as kombu sees it, but for bytes that kombu cannot read.
+
+kombu decodes each queue item as JSON below every callback: an item that is not a kombu message (a raw
+`LPUSH`) raises there and ends the worker. Here it becomes a message whose body is the item.
+"""
+
+import base64
+import json
+from typing import Any
+
+from kombu.transport import redis
+from kombu.transport.virtual import Empty
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.uuid import uuid
+
+
+def as_kombu_message(item: bytes, queue: str) -> dict[str, Any]:
+    """The message in a queue item, or one made around an item that is none."""
+    try:
+        message = json.loads(item)
+        if isinstance(message["body"], str) and message["properties"]["delivery_tag"]:
+            message["properties"].setdefault("delivery_info", {"exchange": "", "routing_key": queue})
+            message.setdefault("headers", {})
+            return message
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # not a kombu message: it is wrapped below, and nothing of it is lost
+    return {
+        "body": base64.b64encode(item).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_tag": uuid(),
+            "delivery_info": {"exchange": "", "routing_key": queue},
+        },
+    }
+
+
+class TolerantChannel(redis.Channel):
+    """A channel on which every queue item becomes a message."""
+
+    def _brpop_read(self, **options: Any) -> bool:
+        # As in the parent, with as_kombu_message in the place of loads.
+        try:
+            try:
+                popped = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not popped:
+                raise Empty()
+            key, item = popped
+            queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            self.connection._deliver(as_kombu_message(item, queue), queue)
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _get(self, queue: str) -> dict[str, Any]:
+        with self.conn_or_acquire() as client:
+            for priority in self.priority_steps:
+                item = client.rpop(self._q_for_pri(queue, priority))
+                if item:
+                    return as_kombu_message(item, queue)
+        raise Empty()
+
+
+class TolerantTransport(redis.Transport):
+    """kombu's Redis transport with that channel."""
+
+    Channel = TolerantChannel

@@ -1,0 +1,38 @@
+"""Engines with a deadline on everything."""
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+
+def make_engine(url: str, application_name: str, pool_size: int = 5) -> Engine:
+    """An engine that waits at most 5 s for a connection and 30 s for a statement."""
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "options": "-c statement_timeout=30000 -c lock_timeout=10000"
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+        },
+    )
+
+
+# https://www.postgresql.org/docs/15/errcodes-appendix.html: serialization failure, deadlock, lock not
+# available, too many connections, shutting down. The same statement may well succeed a moment later.
+_PASSING = ("40", "53", "55", "57")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is tried again."""
+    if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
+        return True
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "pgcode", None) or ""
+        return error.connection_invalidated or code.startswith(_PASSING)
+    return False

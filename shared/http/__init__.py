@@ -1,0 +1,34 @@
+"""HTTP as all services speak it: problems, paths, pages, health."""
+
+from shared.http.app import Check, make_api
+from shared.http.errors import (
+    Conflict,
+    DependencyDown,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refusal,
+    Unauthenticated,
+)
+from shared.http.health import database_check, redis_check
+from shared.http.owner import Owner, OwnerAway
+from shared.http.pages import page_of
+from shared.http.server import serve
+
+__all__ = [
+    "Check",
+    "Conflict",
+    "DependencyDown",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "Owner",
+    "OwnerAway",
+    "Refusal",
+    "Unauthenticated",
+    "database_check",
+    "make_api",
+    "page_of",
+    "redis_check",
+    "serve",
+]

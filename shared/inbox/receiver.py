@@ -1,0 +1,93 @@
+"""Takes messages in: once each, whatever the queue does, and the bad ones into the dead letters."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, IntegrityError
+
+from shared.inbox import store
+from shared.messages import Envelope, MessageRefused, parse, read_envelope
+
+log = structlog.get_logger(__name__)
+
+# Applies the typed data of a message in the receiver's transaction.
+Handler = Callable[[Connection, Any, Envelope], None]
+
+
+class Receiver:
+    """The door behind which a service's handlers live: `handlers` maps a message type to its handler."""
+
+    def __init__(
+        self, engine: Engine, handlers: Mapping[str, Handler], on_gap: Callable[[], None] | None = None
+    ) -> None:
+        self._engine = engine
+        self._handlers = handlers
+        self._on_gap = on_gap or (lambda: None)
+
+    def receive(self, body: object) -> None:
+        """Takes one decoded message body; a bad one becomes a dead letter.
+
+        Raises what the database raises when it is away: then nothing was taken and the same call may be
+        made again.
+        """
+        try:
+            envelope = read_envelope(body)
+            data = self._parse(envelope)
+            with self._engine.begin() as connection:
+                self._apply(connection, envelope, data)
+                complete = self._step(connection, envelope)
+        except (MessageRefused, DataError, IntegrityError) as error:
+            self.bury(body, _reason(error))
+            return
+        if not complete:
+            self._on_gap()
+
+    def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
+        """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+        with self._engine.begin() as connection:
+            for body in envelopes:
+                try:
+                    with connection.begin_nested():
+                        envelope = read_envelope(body)
+                        self._apply(connection, envelope, self._parse(envelope))
+                except (MessageRefused, DataError, IntegrityError) as error:
+                    store.bury(connection, _as_text(body), _reason(error))
+            store.move_cursor(connection, source, epoch, head)
+
+    def bury(self, body: object, reason: str) -> None:
+        """Keeps what cannot be taken as a dead letter."""
+        log.warning("message.dead_letter", reason=reason)
+        with self._engine.begin() as connection:
+            store.bury(connection, _as_text(body), reason)
+
+    def _parse(self, envelope: Envelope) -> BaseModel:
+        if envelope.type not in self._handlers:
+            raise MessageRefused(f"unknown message type {envelope.type!r}")
+        return parse(envelope)
+
+    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> None:
+        if store.note(connection, envelope.source, envelope.id):
+            self._handlers[envelope.type](connection, data, envelope)
+
+    def _step(self, connection: Connection, envelope: Envelope) -> bool:
+        if envelope.feedposition is None or envelope.feedepoch is None:
+            return True
+        return store.advance_cursor(connection, envelope.source, envelope.feedepoch, envelope.feedposition)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DataError | IntegrityError):
+        return f"the database refused it: {str(error.orig).strip()}"
+    return str(error)
+
+
+def _as_text(body: object) -> str:
+    if isinstance(body, bytes):
+        return body.decode("utf-8", "backslashreplace")
+    if isinstance(body, str):
+        return body
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, default=repr)

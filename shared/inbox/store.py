@@ -1,0 +1,90 @@
+"""Every query on the inbox, the feed cursors and the dead letters."""
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.inbox.tables import cursors, dead_letters, inbox
+from shared.messages import new_id
+
+_BODY_LIMIT = 256 * 1024
+
+
+def note(connection: sa.Connection, source: str, id_: str) -> bool:
+    """Notes a message id; False if it was there."""
+    statement = insert(inbox).values(source=source, id=id_).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
+
+
+def cursor_of(connection: sa.Connection, source: str) -> tuple[str, int]:
+    """(epoch, position) up to which a publisher's feed was taken in; ("", 0) at first."""
+    row = connection.execute(
+        sa.select(cursors.c.epoch, cursors.c.position).where(cursors.c.source == source)
+    ).one_or_none()
+    return (row.epoch, row.position) if row else ("", 0)
+
+
+def move_cursor(connection: sa.Connection, source: str, epoch: str, position: int) -> None:
+    """Sets the cursor; within one epoch it never goes back."""
+    statement = insert(cursors).values(source=source, epoch=epoch, position=position)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[cursors.c.source],
+            set_={"epoch": epoch, "position": position},
+            where=(cursors.c.epoch != epoch) | (cursors.c.position < position),
+        )
+    )
+
+
+def advance_cursor(connection: sa.Connection, source: str, epoch: str, position: int) -> bool:
+    """Takes the step to `position` if it is the next one; False if messages before it are missing."""
+    moved = connection.execute(
+        sa.update(cursors)
+        .where(cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == position - 1)
+        .values(position=position)
+    ).rowcount
+    if moved:
+        return True
+    known_epoch, known = cursor_of(connection, source)
+    return known_epoch == epoch and known >= position
+
+
+def bury(connection: sa.Connection, body: str, reason: str) -> None:
+    """Keeps a message that cannot be taken, with its reason."""
+    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    # U+0000 and lone surrogates cannot be stored as text; they are shown as escapes.
+    kept = body[:_BODY_LIMIT].replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+    why = reason[:2000].replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+    statement = insert(dead_letters).values(id=new_id(), digest=digest, reason=why, body=kept)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[dead_letters.c.digest],
+            set_={"seen": dead_letters.c.seen + 1, "reason": why, "replayed_at": None},
+        )
+    )
+
+
+def list_dead_letters(connection: sa.Connection, page: int, page_size: int) -> tuple[list[Any], int]:
+    """(one page of waiting dead letters, newest first; how many wait)."""
+    waiting = dead_letters.c.replayed_at.is_(None)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(dead_letters).where(waiting)) or 0
+    rows = connection.execute(
+        sa.select(dead_letters)
+        .where(waiting)
+        .order_by(dead_letters.c.received_at.desc(), dead_letters.c.id)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+    )
+    return list(rows), total
+
+
+def take_dead_letter(connection: sa.Connection, id_: str) -> str | None:
+    """The body of a waiting dead letter, which from now on counts as replayed; None if there is none."""
+    return connection.scalar(
+        sa.update(dead_letters)
+        .where(dead_letters.c.id == id_, dead_letters.c.replayed_at.is_(None))
+        .values(replayed_at=sa.func.now())
+        .returning(dead_letters.c.body)
+    )

@@ -1,0 +1,112 @@
+"""Every query on the outbox."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from shared.logging import REQUEST_ID
+from shared.messages import Message, new_id
+from shared.messages.envelope import envelope_document
+from shared.outbox.tables import feed, outbox
+
+CHANNEL = "outbox"
+_LOCK = 0x0D1C0
+
+
+def publish(connection: sa.Connection, source: str, messages: Sequence[Message]) -> None:
+    """Adds messages to the caller's own transaction and wakes the relay when that commits."""
+    if not messages:
+        return
+    request_id = structlog.contextvars.get_contextvars().get(REQUEST_ID)
+    rows = []
+    for message in messages:
+        id_ = new_id()
+        document = envelope_document(source, id_, message, datetime.now(UTC), request_id)
+        rows.append({"id": id_, "type": message.type, "subject": message.subject, "envelope": document})
+    connection.execute(sa.insert(outbox), rows)
+    connection.execute(sa.text(f"NOTIFY {CHANNEL}"))
+
+
+def assign_positions(connection: sa.Connection, limit: int) -> int:
+    """Gives committed rows their place in the feed, without holes; returns how many.
+
+    Under an advisory lock, and a rolled back transaction gives its positions back: readers can count on
+    position n + 1 following n.
+    """
+    if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK))):
+        return 0
+    numbered = connection.execute(
+        sa.text(
+            "WITH fresh AS (SELECT seq, row_number() OVER (ORDER BY seq) AS n FROM ("
+            "  SELECT seq FROM outbox WHERE position IS NULL ORDER BY seq LIMIT :limit) AS late)"
+            " UPDATE outbox SET position = (SELECT head FROM outbox_feed) + fresh.n"
+            " FROM fresh WHERE outbox.seq = fresh.seq"
+        ),
+        {"limit": limit},
+    ).rowcount
+    if numbered:
+        connection.execute(sa.update(feed).values(head=feed.c.head + numbered))
+    return numbered
+
+
+def claim_unsent(connection: sa.Connection, limit: int) -> list[tuple[int, str, dict[str, Any]]]:
+    """(position, type, envelope with its place in the feed) of rows nobody else is sending now."""
+    epoch = connection.scalar(sa.select(feed.c.epoch))
+    rows = connection.execute(
+        sa.select(outbox.c.position, outbox.c.type, outbox.c.envelope)
+        .where(outbox.c.sent_at.is_(None), outbox.c.position.is_not(None))
+        .order_by(outbox.c.position)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(p, t, {**e, "feedposition": p, "feedepoch": epoch}) for p, t, e in rows]
+
+
+def mark_sent(connection: sa.Connection, positions: Sequence[int]) -> None:
+    """Notes that the queues have these rows."""
+    connection.execute(
+        sa.update(outbox).where(outbox.c.position.in_(positions)).values(sent_at=sa.func.now())
+    )
+
+
+def read_feed(connection: sa.Connection, after: int, limit: int) -> dict[str, Any]:
+    """{"epoch", "head", "messages"} with up to `limit` envelopes whose position is above `after`."""
+    state = connection.execute(sa.select(feed.c.epoch, feed.c.head)).one()
+    rows = connection.execute(
+        sa.select(outbox.c.position, outbox.c.envelope)
+        .where(outbox.c.position > after)
+        .order_by(outbox.c.position)
+        .limit(limit)
+    )
+    messages = [{**e, "feedposition": p, "feedepoch": state.epoch} for p, e in rows]
+    return {"epoch": state.epoch, "head": state.head, "messages": messages}
+
+
+def renew_epoch(connection: sa.Connection) -> str:
+    """The feed's epoch, a new one if this database is not the one the old epoch was made in.
+
+    A restore from a backup goes to another cluster, another database or another timeline; after each of
+    them positions that readers have seen may be given to other rows.
+    """
+    identity = connection.scalar(
+        sa.text(
+            "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
+            " (SELECT timeline_id FROM pg_control_checkpoint()),"
+            " (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+    )
+    row = connection.execute(sa.select(feed).with_for_update()).one()
+    if row.identity == identity:
+        return row.epoch
+    epoch = new_id()
+    connection.execute(sa.update(feed).values(epoch=epoch, identity=identity))
+    return epoch
+
+
+def backlog(connection: sa.Connection) -> int:
+    """How many rows the queues do not have yet, counted up to 10,000."""
+    unsent = sa.select(outbox.c.seq).where(outbox.c.sent_at.is_(None)).limit(10_000).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(unsent)) or 0
