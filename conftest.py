@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Redis for a test run; a database of its own, from a migrated template, for each test."""
+"""One PostgreSQL and one Redis for a test run; for each test a database made from a migrated template."""
 
 import itertools
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 from filelock import FileLock
+from infra.local.testing import embedded_postgres, embedded_redis
 from psycopg2 import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
-from infra.local.testing import embedded_postgres, embedded_redis
 from shared.database import make_engine, migrate
 
 ROOT = Path(__file__).parent

@@ -56,10 +56,10 @@ class TolerantChannel(redis.Channel):
             self.connection._deliver(as_kombu_message(item, queue), queue)
             return True
         finally:
-            self._in_poll = None
+            self._in_poll = False
             self._flush_brpop_reauth()
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         with self.conn_or_acquire() as client:
             for priority in self.priority_steps:
                 item = client.rpop(self._q_for_pri(queue, priority))

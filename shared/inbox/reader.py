@@ -39,8 +39,8 @@ class FeedReader(threading.Thread):
     def run(self) -> None:
         with httpx.Client(timeout=httpx.Timeout(10, connect=2), headers=self._headers) as client:
             while not self._stop_asked.is_set():
-                complete = all([self._read(client, source) for source in self._feeds])
-                self._wake.wait(self._interval if complete else 1.0)
+                unread = [source for source in self._feeds if not self._read(client, source)]
+                self._wake.wait(1.0 if unread else self._interval)
                 self._wake.clear()
 
     def _read(self, client: httpx.Client, source: str) -> bool:
@@ -70,9 +70,7 @@ class FeedReader(threading.Thread):
         return len(messages)
 
     def _page(self, client: httpx.Client, source: str, after: int) -> dict:
-        answer = client.get(
-            f"{self._feeds[source]}/internal/feed", params={"after": after, "limit": BATCH}
-        )
+        answer = client.get(f"{self._feeds[source]}/internal/feed", params={"after": after, "limit": BATCH})
         return answer.raise_for_status().json()
 
     def stop(self, timeout: float = 5.0) -> None:

@@ -1,6 +1,7 @@
 """Takes messages in: once each, whatever the queue does, and the bad ones into the dead letters."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ class Receiver:
         self._engine = engine
         self._handlers = handlers
         self._on_gap = on_gap or (lambda: None)
+        # Queue and feed bring the same facts at the same time: two transactions would lock each other.
+        self._one_at_a_time = threading.Lock()
 
     def receive(self, body: object) -> None:
         """Takes one decoded message body; a bad one becomes a dead letter.
@@ -37,7 +40,7 @@ class Receiver:
         try:
             envelope = read_envelope(body)
             data = self._parse(envelope)
-            with self._engine.begin() as connection:
+            with self._one_at_a_time, self._engine.begin() as connection:
                 self._apply(connection, envelope, data)
                 complete = self._step(connection, envelope)
         except (MessageRefused, DataError, IntegrityError) as error:
@@ -48,7 +51,7 @@ class Receiver:
 
     def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
-        with self._engine.begin() as connection:
+        with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
                     with connection.begin_nested():

@@ -11,7 +11,7 @@ REQUEST_ID = "request_id"
 
 def configure(process: str, level: str = "INFO") -> None:
     """Sends structlog and the standard library's loggers to stdout as JSON lines."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = sa.MetaData()
 
-# `position` is given by the relay after the transaction committed, so no reader's cursor passes a late commit.
+# `position` is given by the relay after the transaction committed: no reader's cursor passes a late commit.
 outbox = sa.Table(
     "outbox",
     metadata,

@@ -1,0 +1,1 @@
+"""The public address of DicoEvent: one door in front of four services."""

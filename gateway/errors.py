@@ -1,0 +1,108 @@
+"""Every refusal of the gateway, each an RFC 9457 problem with the keys that older clients read."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+
+class GatewayError(Exception):
+    """The root: a refusal with a status, a text for the client and extra headers."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = "Something went wrong."
+
+    def __init__(self, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail or self.detail)
+        self.headers = dict(headers or {})
+
+    def response(self) -> web.Response:
+        """The answer to the client."""
+        return problem(self.status, str(self), self.headers)
+
+
+class NotRoutedError(GatewayError):
+    """No service has this path."""
+
+    status = HTTPStatus.NOT_FOUND
+    detail = "There is nothing at this address."
+
+
+class MethodRefusedError(GatewayError):
+    """A page of the gateway itself, asked with a method other than GET or HEAD."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    detail = "This page can only be read."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Allow": "GET, HEAD"})
+
+
+class UploadBrokenError(GatewayError):
+    """The client hung up, or its body is not what its headers say."""
+
+    status = HTTPStatus.BAD_REQUEST
+    detail = "The request body broke off."
+
+
+class UploadTooSlowError(GatewayError):
+    """The client did not finish its body before the deadline."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    detail = "The request body did not arrive in time."
+
+
+class BodyTooLargeError(GatewayError):
+    """The body is over the limit, announced or counted."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body may have at most {limit} bytes.")
+
+
+class TooManyAttemptsError(GatewayError):
+    """One client address asked for too many tokens."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    detail = "Too many attempts; try again later."
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(headers={"Retry-After": str(wait_seconds)})
+
+
+class UpstreamBrokenError(GatewayError):
+    """The service's answer is not HTTP."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    detail = "The service gave an answer that cannot be passed on."
+
+
+class UpstreamDownError(GatewayError):
+    """The service refused the connection or closed it before it answered."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    detail = "The service cannot be reached at the moment."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class UpstreamSlowError(GatewayError):
+    """The service did not answer before the deadline."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    detail = "The service did not answer in time."
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error answer: `{"type", "title", "status", "detail", "errors": {}}`."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "errors": {},
+    }
+    return web.json_response(body, status=int(status), headers=headers, dumps=json.dumps)

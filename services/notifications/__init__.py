@@ -1,0 +1,1 @@
+"""Reminds everyone who holds a ticket: once, in time, whatever breaks."""

@@ -1,0 +1,125 @@
+"""All wiring of notifications; the only place that builds things."""
+
+import os
+import signal
+from typing import Any
+
+from celery import Celery
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from services.notifications import tasks
+from services.notifications.handlers import MessageHandlers
+from services.notifications.planning import plan_due
+from services.notifications.settings import Settings
+from shared.broker import run_worker, wire_receiver
+from shared.database import Listener, make_engine
+from shared.inbox import FeedReader, Receiver
+from shared.messages import SHAPES
+
+
+def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
+    """The door for messages, with this service's handlers behind it."""
+    handlers = MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+    return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
+
+
+def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
+    """Reads the feeds of the three publishers."""
+    feeds = {
+        "/accounts": settings.accounts_url,
+        "/events": settings.events_url,
+        "/tickets": settings.tickets_url,
+    }
+    return FeedReader(engine, feeds, settings.service_token)
+
+
+def make_http_app(settings: Settings) -> FastAPI:
+    """The API process."""
+    from services.notifications.api import Doors, make_app
+    from shared.auth import Authenticator, RemoteKeys, TokenVerifier
+    from shared.http import Owner, database_check, redis_check
+
+    engine = make_engine(settings.database_url, "notifications-api", pool_size=10)
+    doors = Doors(
+        engine=engine,
+        receiver=make_receiver(engine, settings),
+        authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
+        events=Owner(settings.events_url, settings.service_token),
+        lead=settings.reminders.lead,
+        offset=settings.reminders.clock_offset,
+    )
+    checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
+    return make_app(doors, *checks)
+
+
+def run_consumer(settings: Settings) -> None:
+    """The consumer process: queue and feeds in, projections and runs out."""
+    from services.notifications.consumer import QueueRunDesk
+
+    engine = make_engine(settings.database_url, "notifications-consumer")
+    reader = make_feed_reader(engine, settings)
+    receiver = reader.receiver = make_receiver(engine, settings, reader)
+    app = _celery(settings)
+    app.desk = QueueRunDesk(engine, receiver, settings.reminders.clock_offset)
+    wire_receiver(app, receiver, SHAPES)
+    reader.start()
+    run_worker(app, "notifications-consumer", (tasks.QUEUE,), settings.heartbeat)
+    reader.stop()
+
+
+def run_delivery(settings: Settings) -> None:
+    """The delivery process: the sending loop, woken by the queue, by NOTIFY and by its own sweep."""
+    from services.notifications import store
+    from services.notifications.delivery import DeliveryLoop, run_until_dead
+    from services.notifications.mail.smtp import SmtpConnection
+
+    engine = make_engine(settings.database_url, "notifications-delivery")
+    connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
+    loop = DeliveryLoop(engine, settings.reminders, settings.mail.sender, connections, settings.heartbeat)
+    listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
+    app = _celery(settings)
+    wire_receiver(app, make_receiver(engine, settings), ())
+
+    def wake(*args: Any, **kwargs: Any) -> None:
+        loop.wake()
+
+    app.task(name=tasks.WAKE_TASK)(wake)
+    listener.start()
+    thread = run_until_dead(loop, on_death=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
+    loop.stop()
+    listener.stop()
+    thread.join(settings.mail.timeout_seconds + 5)
+
+
+def run_beat(settings: Settings) -> None:
+    """The beat process: ticks, plans, wakes."""
+    import structlog
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+    from services.notifications.beat import make_beat, send_wake_up
+
+    engine = make_engine(settings.database_url, "notifications-beat", pool_size=1)
+    app = _celery(settings)
+
+    def tick() -> None:
+        if settings.heartbeat is not None:
+            settings.heartbeat.touch()
+        try:
+            plan_due(engine, settings.reminders.lead, settings.reminders.clock_offset)
+        except (DBAPIError, PoolTimeout) as error:
+            structlog.get_logger(__name__).warning("beat.database_away", error=str(error).strip())
+        send_wake_up(app)
+
+    beat = make_beat(app, settings.reminders.tick, tick)
+    signal.signal(signal.SIGTERM, lambda *_: beat.stop())
+    signal.signal(signal.SIGINT, lambda *_: beat.stop())
+    tick()
+    beat.start()
+
+
+def _celery(settings: Settings) -> Celery:
+    tasks.app.conf.broker_url = settings.broker_url
+    return tasks.app

@@ -1,0 +1,146 @@
+"""What became of the reminders: the queries behind runs, the ledger and retry."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.notifications.errors import UnknownDelivery, UnknownRun
+from services.notifications.model import ScheduleState, State
+from services.notifications.tables import deliveries, run_schedules, runs, schedules
+
+_OPEN = (State.PENDING, State.CLAIMED, State.SENDING, State.RETRY)
+
+
+def _delivery_of_schedule() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        deliveries.c.event_id == schedules.c.event_id,
+        deliveries.c.kind == schedules.c.kind,
+        deliveries.c.lead_minutes == schedules.c.lead_minutes,
+        deliveries.c.starts_at == schedules.c.starts_at,
+        deliveries.c.edition == schedules.c.edition,
+    )
+
+
+def get_run(connection: sa.Connection, run_id: str) -> dict[str, Any]:
+    """A run as the API answers it; raises UnknownRun."""
+    run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+    if run is None:
+        raise UnknownRun("There is no such run.")
+    mine = sa.select(schedules).join(run_schedules).where(run_schedules.c.run_id == run_id)
+    targets = connection.execute(mine).all()
+    counts: dict[str, int] = dict.fromkeys(State, 0)
+    finished_at = run.started_at
+    joined = deliveries.join(schedules, _delivery_of_schedule()).join(run_schedules)
+    for row in connection.execute(
+        sa.select(deliveries.c.state, sa.func.count().label("n"), sa.func.max(deliveries.c.finished_at))
+        .select_from(joined)
+        .where(run_schedules.c.run_id == run_id)
+        .group_by(deliveries.c.state)
+    ):
+        counts[row[0]] = row.n
+        finished_at = max(filter(None, (finished_at, row[2])), default=None)
+    state = _run_state(run.started_at is not None, targets, counts)
+    return {
+        "id": run.id,
+        "event_id": run.event_id,
+        "state": state,
+        "problem": run.problem,
+        "events": len(targets),
+        "recipients": sum(counts.values()),
+        "accepted": counts[State.ACCEPTED],
+        "retrying": counts[State.RETRY],
+        "failed": counts[State.FAILED] + counts[State.UNKNOWN],
+        "suppressed": counts[State.SUPPRESSED],
+        "expired": counts[State.EXPIRED],
+        "asked_at": run.asked_at,
+        "started_at": run.started_at,
+        "finished_at": finished_at if state == "finished" else None,
+    }
+
+
+def _run_state(started: bool, targets: Any, counts: dict[str, int]) -> str:
+    if not started:
+        return "queued"
+    waiting = any(target.state == ScheduleState.PENDING for target in targets)
+    return "running" if waiting or any(counts[state] for state in _OPEN) else "finished"
+
+
+def event_ledger(connection: sa.Connection, event_id: str, page: int, page_size: int) -> dict[str, Any]:
+    """Schedules, counts by state, punctuality in seconds, and one page of deliveries of an event."""
+    mine = deliveries.c.event_id == event_id
+    counts = {
+        row.state: row.n
+        for row in connection.execute(
+            sa.select(deliveries.c.state, sa.func.count().label("n")).where(mine).group_by(deliveries.c.state)
+        )
+    }
+    plans = connection.execute(
+        sa.select(schedules).where(schedules.c.event_id == event_id).order_by(schedules.c.due_at)
+    )
+    rows = connection.execute(
+        sa.select(deliveries)
+        .where(mine)
+        .order_by(deliveries.c.id)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+    )
+    return {
+        "event_id": event_id,
+        "schedule": [_schedule(row) for row in plans],
+        "counts": counts,
+        "punctuality": _punctuality(connection, event_id),
+        "deliveries": [_delivery(row) for row in rows],
+        "total": sum(counts.values()),
+    }
+
+
+def _punctuality(connection: sa.Connection, event_id: str) -> dict[str, float | None]:
+    row = connection.execute(
+        sa.text(
+            "SELECT percentile_cont(ARRAY[0.5, 0.95, 1]) WITHIN GROUP (ORDER BY"
+            " extract(epoch FROM finished_at - greatest(due_at, first_possible))) AS late FROM ("
+            "  SELECT due_at, finished_at, created_at AS first_possible FROM deliveries"
+            "  WHERE event_id = :event AND state = 'accepted') AS sent"
+        ),
+        {"event": event_id},
+    ).one()
+    late = [None if value is None else round(value, 3) for value in row.late or (None, None, None)]
+    return {"p50": late[0], "p95": late[1], "max": late[2]}
+
+
+def _schedule(row: sa.Row) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "lead_minutes": row.lead_minutes,
+        "starts_at": row.starts_at,
+        "due_at": row.due_at,
+        "state": row.state,
+    }
+
+
+def _delivery(row: sa.Row) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "kind": row.kind,
+        "holder_id": row.holder_id,
+        "address": row.address,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "due_at": row.due_at,
+        "finished_at": row.finished_at,
+        "answer": None if row.answer_code is None else f"{row.answer_code} {row.answer_text}",
+    }
+
+
+def retry_delivery(connection: sa.Connection, delivery_id: str) -> None:
+    """Tries a failed or unknown delivery once more; raises UnknownDelivery when there is none such."""
+    if not delivery_id.isdigit() or len(delivery_id) > 18:
+        raise UnknownDelivery("There is no such delivery.")
+    changed = connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.id == int(delivery_id), deliveries.c.state.in_((State.FAILED, State.UNKNOWN)))
+        .values(state=State.RETRY, next_attempt_at=sa.func.now(), attempts=0, reason="", finished_at=None)
+    ).rowcount
+    if not changed:
+        raise UnknownDelivery("There is no failed or unknown delivery with this id.")

@@ -1,0 +1,127 @@
+"""The states of a delivery and a schedule, and the rules between them; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """`pending -> claimed -> sending -> accepted | retry | failed | suppressed | expired | unknown`."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    RETRY = "retry"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class ScheduleState(StrEnum):
+    """`pending` until due and while it is expanded into deliveries; `superseded` when the event moved."""
+
+    PENDING = "pending"
+    DONE = "done"
+    SUPERSEDED = "superseded"
+
+
+class Kind(StrEnum):
+    """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that."""
+
+    REMINDER = "reminder"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What reminders need to know of an event."""
+
+    id: str
+    version: int
+    name: str
+    location: str
+    timezone: str
+    starts_at: datetime
+    status: str
+    organizer_id: str | None = None
+    deleted: bool = False
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether people should be told that it starts."""
+        return not self.deleted and self.status in ("scheduled", "ongoing")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery in one worker's hands. Everything that makes its mail is fixed at the first claim."""
+
+    id: int
+    fence: int
+    event_id: str
+    holder_id: str
+    kind: str
+    starts_at: datetime
+    composed_at: datetime
+    address: str
+    name: str
+    locale: str
+    event_name: str
+    location: str
+    timezone: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the mail server said. Code 0: the connection broke after DATA, so nobody knows."""
+
+    code: int
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def permanent(self) -> bool:
+        """5xx: the same mail will never be taken (RFC 5321 4.2.1)."""
+        return 500 <= self.code < 600
+
+    @property
+    def unknown(self) -> bool:
+        return self.code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What follows from an answer."""
+
+    state: State
+    next_attempt_at: datetime | None
+    answer: Answer
+
+
+def decide(answer: Answer, claim: Claim, now: datetime, max_attempts: int, resend_unknown: bool) -> Result:
+    """The next state of a delivery after an answer; retries end with the start of the event."""
+    if answer.accepted:
+        return Result(State.ACCEPTED, None, answer)
+    if answer.permanent:
+        return Result(State.FAILED, None, answer)
+    if answer.unknown and not resend_unknown:
+        return Result(State.UNKNOWN, None, answer)
+    attempt = claim.attempts + 1
+    at = now + backoff(attempt, claim.id)
+    if attempt >= max_attempts:
+        return Result(State.FAILED, None, answer)
+    if at >= claim.starts_at:
+        return Result(State.EXPIRED, None, answer)
+    return Result(State.RETRY, at, answer)
+
+
+def backoff(attempt: int, spread: int) -> timedelta:
+    """5 s, 10 s, 20 s .. 5 min, each up to a fifth longer, so that they do not all come at once."""
+    seconds = min(300.0, 5.0 * 2 ** min(attempt - 1, 10))
+    return timedelta(seconds=seconds * (1 + (spread % 100) / 500))

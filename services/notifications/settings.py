@@ -1,0 +1,121 @@
+"""Everything notifications reads from the environment."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from shared.settings import (
+    Environment,
+    SettingError,
+    address,
+    choice,
+    database_url,
+    integer,
+    required,
+)
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The mail server. `security` is `starttls`, `tls` or `none`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    sender: str
+    security: str
+    connections: int
+    timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderSettings:
+    """When reminders are due, and how deliveries are leased and tried again."""
+
+    lead: timedelta
+    tick: timedelta
+    lease: timedelta
+    sweep: timedelta
+    max_attempts: int
+    resend_unknown: bool
+    clock_offset: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of them, validated."""
+
+    database_url: str
+    broker_url: str
+    bind: tuple[str, int]
+    accounts_url: str
+    events_url: str
+    tickets_url: str
+    service_token: str
+    heartbeat: Path | None
+    log_level: str
+    mail: MailSettings
+    reminders: ReminderSettings
+
+
+def read_settings(env: Environment) -> Settings:
+    """The settings in an environment; raises SettingError naming the variable that is wrong."""
+    return Settings(
+        database_url=database_url(env, "NOTIFICATIONS_DATABASE_URL"),
+        broker_url=read_broker_url(env),
+        bind=address(env, "BIND", "127.0.0.1:8104"),
+        accounts_url=env.get("ACCOUNTS_URL") or "http://127.0.0.1:8101",
+        events_url=env.get("EVENTS_URL") or "http://127.0.0.1:8102",
+        tickets_url=env.get("TICKETS_URL") or "http://127.0.0.1:8103",
+        service_token=required(env, "SERVICE_TOKEN"),
+        heartbeat=Path(env["HEARTBEAT_FILE"]) if env.get("HEARTBEAT_FILE") else None,
+        log_level=choice(env, "LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper(),
+        mail=read_mail(env),
+        reminders=_read_reminders(env),
+    )
+
+
+def read_broker_url(env: Environment) -> str:
+    """Where Redis is; the default is Redis's own."""
+    return env.get("CELERY_BROKER_URL", "").strip() or "redis://127.0.0.1:6379/0"
+
+
+def read_mail(env: Environment) -> MailSettings:
+    """The mail settings: a password is never sent in clear, but to loopback."""
+    port = integer(env, "MAIL_PORT", 1025, 1, 65535)
+    default = {587: "starttls", 465: "tls"}.get(port, "none")
+    security = choice(env, "MAIL_SECURITY", default, ("starttls", "tls", "none"))
+    host = env.get("MAIL_HOST", "").strip() or "127.0.0.1"
+    password = env.get("MAIL_PASSWORD", "")
+    if password and security == "none" and host not in _LOOPBACK:
+        raise SettingError("MAIL_SECURITY", f"none would send MAIL_PASSWORD in clear to {host}")
+    return MailSettings(
+        host=host,
+        port=port,
+        user=env.get("MAIL_USER", ""),
+        password=password,
+        sender=env.get("MAIL_FROM", "").strip() or "DicoEvent <reminders@dicoevent.example>",
+        security=security,
+        connections=integer(env, "MAIL_CONNECTIONS", 8, 1, 100),
+        timeout_seconds=integer(env, "MAIL_TIMEOUT_SECONDS", 15, 1, 300),
+    )
+
+
+def _read_reminders(env: Environment) -> ReminderSettings:
+    offset = env.get("CLOCK_OFFSET_SECONDS", "").strip() or "0"
+    try:
+        clock_offset = timedelta(seconds=float(offset))
+    except (ValueError, OverflowError):
+        raise SettingError("CLOCK_OFFSET_SECONDS", f"{offset!r} is not a number of seconds") from None
+    return ReminderSettings(
+        lead=timedelta(minutes=integer(env, "REMINDER_LEAD_MINUTES", 120, 1, 60 * 24 * 30)),
+        tick=timedelta(seconds=integer(env, "REMINDER_TICK_SECONDS", 15, 1, 3600)),
+        lease=timedelta(seconds=integer(env, "DELIVERY_LEASE_SECONDS", 60, 2, 3600)),
+        sweep=timedelta(seconds=integer(env, "DELIVERY_SWEEP_SECONDS", 2, 1, 60)),
+        max_attempts=integer(env, "DELIVERY_MAX_ATTEMPTS", 20, 1, 1000),
+        resend_unknown=choice(env, "DELIVERY_UNKNOWN", "resend", ("resend", "hold")) == "resend",
+        clock_offset=clock_offset,
+    )
