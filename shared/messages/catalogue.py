@@ -12,7 +12,7 @@ from shared.messages.envelope import Envelope, MessageRefused, describe
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder: IsADirectoryError
         raise ValueError(f"{name!r} is not an IANA time zone") from None
     return name
 

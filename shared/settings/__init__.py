@@ -58,7 +58,7 @@ def time_zone(env: Environment, name: str, default: str) -> str:
     value = env.get(name, "").strip() or default
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingError(name, f"{value!r} is not an IANA time zone") from None
     return value
 

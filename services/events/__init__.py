@@ -1,0 +1,1 @@
+"""Events: what takes place, when, where, and who runs it."""

@@ -1,0 +1,33 @@
+"""The door for HTTP.
+
+wiring.py    what requests need, and their transaction   shapes.py    bodies in and out
+events.py    the public calls                            internal.py  the calls for other services
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import Depends, FastAPI
+
+from services.events.api import events, internal
+from services.events.api.wiring import Wiring
+from shared.auth import require_service
+from shared.http import Check, make_api
+from shared.outbox import feed_router
+
+__all__ = ["Wiring", "make_app"]
+
+
+def make_app(
+    wiring: Wiring,
+    vital: Mapping[str, Check],
+    useful: Mapping[str, Check],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """The service's API."""
+    app = make_api("DicoEvent events", vital, useful, lifespan)
+    app.state.wiring = wiring
+    app.include_router(events.router)
+    app.include_router(internal.router, dependencies=[Depends(require_service(wiring.service_token))])
+    app.include_router(feed_router(wiring.engine, wiring.service_token))
+    return app

@@ -1,0 +1,72 @@
+"""Builds the processes; nothing else builds anything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from services.events.api import Wiring, make_app
+from services.events.consumer import HANDLERS
+from services.events.settings import Settings
+from shared.auth import Authenticator, RemoteKeys, TokenVerifier
+from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
+from shared.database import make_engine, migrate
+from shared.http import Owner, database_check, redis_check, serve
+from shared.inbox import FeedReader, Receiver
+from shared.outbox import Relay
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def run_api(settings: Settings) -> None:
+    """Serves HTTP and relays the outbox until SIGTERM."""
+    engine = make_engine(settings.database_url, "events-api", pool_size=10)
+    serve(build_app(settings, engine), settings.bind)
+    engine.dispose()
+
+
+def build_app(settings: Settings, engine: Engine) -> FastAPI:
+    """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
+    app = make_celery(settings.broker_url, "events", ("tickets", "notifications"))
+    relay = Relay(engine, settings.database_url, BrokerSender(app))
+    accounts = Owner(settings.accounts_url, settings.service_token)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        relay.start()
+        yield
+        relay.stop()
+        accounts.close()
+
+    wiring = Wiring(
+        engine=engine,
+        authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
+        accounts=accounts,
+        service_token=settings.service_token,
+        default_zone=settings.default_zone,
+    )
+    vital = {"database": database_check(engine)}
+    return make_app(wiring, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
+
+
+def run_consumer(settings: Settings) -> None:
+    """Takes messages from the queue `events` and from accounts' feed until SIGTERM."""
+    engine = make_engine(settings.database_url, "events-consumer")
+    reader = FeedReader(engine, {"/accounts": settings.accounts_url}, settings.service_token)
+    receiver = Receiver(engine, HANDLERS, on_gap=reader.wake)
+    reader.receiver = receiver
+    app = make_celery(settings.broker_url, "events", ("events",))
+    wire_receiver(app, receiver, HANDLERS)
+    reader.start()
+    try:
+        run_worker(app, "events-consumer", ("events",), settings.heartbeat)
+    finally:
+        reader.stop()
+        engine.dispose()
+
+
+def run_migrations(settings: Settings) -> None:
+    """Brings the database to the newest revision."""
+    migrate(settings.database_url, MIGRATIONS, "events")

@@ -1,0 +1,81 @@
+"""A notifications service on real parts: its database, a mail server, and the sending loop."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services.notifications.delivery import DeliveryLoop
+from services.notifications.handlers import MessageHandlers
+from services.notifications.mail.smtp import SmtpConnection
+from services.notifications.settings import MailSettings, ReminderSettings, read_mail
+from shared.inbox import Receiver
+from shared.testing import RecordingMailServer, example
+
+REMINDERS = ReminderSettings(
+    lead=timedelta(hours=2),
+    tick=timedelta(seconds=15),
+    lease=timedelta(seconds=60),
+    sweep=timedelta(seconds=1),
+    max_attempts=5,
+    resend_unknown=True,
+    clock_offset=timedelta(0),
+)
+
+
+@dataclass
+class World:
+    """The service, its mail server, and hands to move its clock."""
+
+    engine: sa.Engine
+    server: RecordingMailServer
+    mail: MailSettings
+    settings: ReminderSettings = REMINDERS
+
+    def receive(self, body: object) -> None:
+        """A message comes."""
+        handlers = MessageHandlers(self.settings.lead, self.settings.clock_offset)
+        Receiver(self.engine, handlers.table()).receive(body)
+
+    def order(self, event: str = "e1", holder: str = "h1", ticket: str = "", **event_data: Any) -> dict:
+        """Somebody orders a ticket; the event starts in two hours unless `starts_in` says otherwise."""
+        starts_in = event_data.pop("starts_in", timedelta(hours=2))
+        message = example("ticket.ordered")
+        data = message["data"]
+        starts_at = datetime.now(UTC) + self.settings.clock_offset + starts_in
+        data["event"].update(id=event, version=1, starts_at=starts_at.isoformat(), ends_at=None, **event_data)
+        data["holder"].update(id=holder, email=f"{holder}@dicoevent.example", locale="en")
+        data["ticket"]["id"] = ticket or f"{event}-{holder}"
+        self.receive(message)
+        return message
+
+    def later(self, by: timedelta) -> None:
+        """Time passes."""
+        self.settings = replace(self.settings, clock_offset=self.settings.clock_offset + by)
+
+    def loop(self, connections: int = 2) -> DeliveryLoop:
+        """A sending loop of its own, as another process would have it."""
+        links = [SmtpConnection(self.mail) for _ in range(connections)]
+        return DeliveryLoop(self.engine, self.settings, self.mail.sender, links)
+
+    def deliver(self) -> int:
+        """One turn of a sending loop; how many deliveries it dealt with."""
+        with ThreadPoolExecutor(2) as pool:
+            return self.loop().work_once(pool)
+
+    def states(self) -> dict[str, str]:
+        """holder -> state, for all deliveries."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.text("SELECT holder_id, state FROM deliveries"))
+            return {row.holder_id: row.state for row in rows}
+
+
+@pytest.fixture
+def world(make_service_engine: Callable[[str], sa.Engine]) -> Iterator[World]:
+    with RecordingMailServer() as server:
+        mail = read_mail({"MAIL_HOST": "127.0.0.1", "MAIL_PORT": str(server.port)})
+        yield World(make_service_engine("notifications"), server, mail)
