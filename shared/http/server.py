@@ -1,5 +1,8 @@
 """Runs an app until SIGTERM."""
 
+import signal
+import sys
+
 from fastapi import FastAPI
 
 
@@ -7,6 +10,8 @@ def serve(app: FastAPI, bind: tuple[str, int]) -> None:
     """Listens on `(host, port)`; requests in hand have 10 s to end."""
     import uvicorn
 
+    # uvicorn stops in order and then raises the signal again, which would end this as a crash.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host, port = bind
     uvicorn.run(
         app,

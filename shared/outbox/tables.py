@@ -30,7 +30,7 @@ feed = sa.Table(
     sa.Column("epoch", sa.Text, nullable=False),
     sa.Column("identity", sa.Text, nullable=False),
     sa.Column("head", sa.BigInteger, nullable=False, server_default="0"),
-    sa.CheckConstraint("only"),
+    sa.CheckConstraint('"only"'),
 )
 
 

@@ -13,6 +13,7 @@ class _FreePortController(Controller):
     """Takes the port that the system gave it, before it tries whether it answers there."""
 
     def _trigger_server(self) -> None:
+        assert self.server is not None, "start() made it"
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 

@@ -12,9 +12,9 @@ EXAMPLE_TIME = "2030-12-31 19:00"
 
 
 def _storable(text: str) -> str:
-    # PostgreSQL's text cannot hold U+0000; pydantic itself refuses lone surrogates.
-    if "\x00" in text:
-        raise ValueError("contains U+0000")
+    # PostgreSQL's text cannot hold U+0000, and UTF-8 no half of a surrogate pair.
+    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("contains U+0000 or half of a surrogate pair")
     return text
 
 
@@ -34,6 +34,8 @@ def _no_boolean(value: Any) -> Any:
 Name = Annotated[str, AfterValidator(_storable), AfterValidator(_named), Field(max_length=200)]
 Quota = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=2**31 - 1)]
 Time = Annotated[str, AfterValidator(_storable), Field(max_length=64, examples=[EXAMPLE_TIME])]
+# Ids go into the path of a call to accounts.
+Id = Annotated[str, Field(max_length=128, pattern="^[A-Za-z0-9_-]*$")]
 Word = Annotated[str, AfterValidator(_storable), Field(max_length=128)]
 
 
@@ -52,14 +54,14 @@ class EventChange(BaseModel):
     end_time: Time | None = None
     timezone: Word | None = Field(None, examples=["Asia/Jakarta"])
     status: Word | None = Field(None, examples=list(model.STATUSES))
-    organizer_id: Word | None = None
+    organizer_id: Id | None = None
 
     def changes(self) -> Changes:
         """What was really given."""
         given = self.model_dump(exclude_unset=True)
         for name in ("description", "location", "category", "end_time"):
             if name in given:
-                given[name] = (given[name] or "").strip()
+                given[name] = given[name] or ""
         for name in ("timezone", "status", "organizer_id"):
             given[name] = (given.get(name) or "").strip() or None
         return Changes(**given)

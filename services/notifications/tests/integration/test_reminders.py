@@ -67,7 +67,9 @@ def test_who_orders_inside_the_lead_time_is_told_the_true_remaining_time(world: 
     assert all("starts in 1 hour 35 minutes" in text_of(mail) for mail in world.server.mails)
 
 
-def test_a_reminder_that_was_due_while_all_was_down_is_sent_if_the_event_has_not_started(world: World) -> None:
+def test_a_reminder_that_was_due_while_all_was_down_is_sent_if_the_event_has_not_started(
+    world: World,
+) -> None:
     world.order(starts_in=timedelta(hours=3))
     world.later(timedelta(hours=2, minutes=30))
     world.deliver()

@@ -1,0 +1,47 @@
+"""`python -m infra.local.inbox`: SMTP on INBOX_SMTP_PORT (1025), page and API on INBOX_HTTP_PORT (8025)."""
+
+import asyncio
+import signal
+import sys
+
+from aiohttp import web
+
+from infra.local.inbox.mailbox import Mailbox
+from infra.local.inbox.smtp import make_session
+from infra.local.inbox.web import make_app
+from shared.settings import SettingError, integer, process_environment
+
+
+async def serve(host: str, smtp_port: int, http_port: int) -> None:
+    """Takes and shows mail until SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    mailbox = Mailbox()
+    server = await loop.create_server(lambda: make_session(mailbox), host, smtp_port)
+    runner = web.AppRunner(make_app(mailbox), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, http_port).start()
+    await stopped.wait()
+    server.close()
+    await runner.cleanup()
+
+
+def main() -> int:
+    """0 after an orderly stop."""
+    env = process_environment()
+    try:
+        ports = (
+            integer(env, "INBOX_SMTP_PORT", 1025, 1, 65535),
+            integer(env, "INBOX_HTTP_PORT", 8025, 1, 65535),
+        )
+    except SettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    asyncio.run(serve(env.get("INBOX_HOST") or "127.0.0.1", smtp_port, http_port))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

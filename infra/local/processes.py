@@ -1,0 +1,36 @@
+"""The table of processes: what runs, with which command, and how one sees that it is well."""
+
+import sys
+from dataclasses import dataclass
+
+from infra.local.settings import SERVICES
+
+CONSUMING = ("events", "tickets", "notifications")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process of ours. `port` names the variable its port is in; without one it has a heartbeat file."""
+
+    name: str
+    module: tuple[str, ...]
+    service: str | None = None
+    port: str | None = None
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", *self.module]
+
+
+GATEWAY = Program("gateway", ("gateway",), port="PORT")
+INBOX = Program("inbox", ("infra.local.inbox",), port="INBOX_HTTP_PORT")
+APIS = tuple(
+    Program(f"{name}-api", (f"services.{name}", "api"), name, f"{name.upper()}_PORT") for name in SERVICES
+)
+CONSUMERS = tuple(Program(f"{name}-consumer", (f"services.{name}", "consumer"), name) for name in CONSUMING)
+WORKERS = (
+    Program("notifications-delivery", ("services.notifications", "delivery"), "notifications"),
+    Program("notifications-beat", ("services.notifications", "beat"), "notifications"),
+)
+PROGRAMS = (GATEWAY, *APIS, *CONSUMERS, *WORKERS)
+MIGRATE = Program("migrate", ("services", "migrate"))

@@ -1,0 +1,95 @@
+"""The API on a fresh database, with tokens of its own and an accounts service that is a dictionary."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select
+
+from services.events.api import Wiring, make_app
+from shared.auth import Authenticator, TokenVerifier
+from shared.http import Owner, OwnerAway, database_check
+from shared.outbox.tables import outbox
+
+KEY = Ed25519PrivateKey.generate()
+SERVICE_TOKEN = "between-services"
+
+
+class OneKey:
+    """A key source that knows the test's key."""
+
+    def find(self, key_id: str) -> Any | None:
+        return KEY.public_key() if key_id == "test" else None
+
+
+class Accounts(Owner):
+    """Knows the users it is given; `away` makes it unreachable."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", SERVICE_TOKEN)
+        self.users: dict[str, dict[str, Any]] = {}
+        self.away = False
+        self.asked: list[str] = []
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        self.asked.append(path)
+        if self.away:
+            raise OwnerAway("down")
+        return self.users.get(path.removeprefix("users/"))
+
+    def add(self, user_id: str) -> None:
+        self.users[user_id] = {"id": user_id, "version": 1, "email": f"{user_id}@example.com"}
+
+
+def sign_in(user_id: str, *roles: str) -> dict[str, str]:
+    """The headers of a caller with these roles."""
+    now = int(time.time())
+    claims = {
+        "iss": "dicoevent", "sub": user_id, "username": user_id, "roles": list(roles),
+        "kind": "access", "iat": now, "exp": now + 60,
+    }  # fmt: skip
+    return {"Authorization": f"Bearer {jwt.encode(claims, KEY, 'EdDSA', headers={'kid': 'test'})}"}
+
+
+@dataclass
+class House:
+    """One service under test."""
+
+    engine: Engine
+    client: TestClient
+    accounts: Accounts
+    admin: dict[str, str] = field(default_factory=lambda: sign_in("admin-1", "admin"))
+    organizer: dict[str, str] = field(default_factory=lambda: sign_in("organizer-1", "organizer"))
+    rival: dict[str, str] = field(default_factory=lambda: sign_in("organizer-2", "organizer"))
+    user: dict[str, str] = field(default_factory=lambda: sign_in("user-1"))
+
+    def make_event(self, who: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+        """An event made over HTTP."""
+        body = {"name": "Jazz", "start_time": "2030-01-02 19:00", "quota": 100, **fields}
+        answer = self.client.post("/api/events/", json=body, headers=who or self.organizer)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def published(self) -> list[tuple[str, int]]:
+        """(type, sequence) of each message in the outbox, in order."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(outbox.c.type, outbox.c.envelope).order_by(outbox.c.seq))
+            return [(type_, envelope["sequence"]) for type_, envelope in rows]
+
+
+@pytest.fixture
+def house(make_service_engine: Callable[[str], Engine]) -> Iterator[House]:
+    engine = make_service_engine("events")
+    accounts = Accounts()
+    for user_id in ("admin-1", "organizer-1", "organizer-2"):
+        accounts.add(user_id)
+    wiring = Wiring(engine, Authenticator(TokenVerifier(OneKey())), accounts, SERVICE_TOKEN, "Asia/Jakarta")
+    app = make_app(wiring, {"database": database_check(engine)}, {})
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield House(engine, client, accounts)
+    accounts.close()
