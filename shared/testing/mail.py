@@ -1,6 +1,7 @@
 """A real SMTP server that keeps what it took and answers what it is told to."""
 
 import threading
+from asyncio.base_events import Server
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -13,7 +14,7 @@ class _FreePortController(Controller):
     """Takes the port that the system gave it, before it tries whether it answers there."""
 
     def _trigger_server(self) -> None:
-        assert self.server is not None, "start() made it"
+        assert isinstance(self.server, Server), "start() made it"
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 

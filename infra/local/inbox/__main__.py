@@ -32,10 +32,8 @@ def main() -> int:
     """0 after an orderly stop."""
     env = process_environment()
     try:
-        ports = (
-            integer(env, "INBOX_SMTP_PORT", 1025, 1, 65535),
-            integer(env, "INBOX_HTTP_PORT", 8025, 1, 65535),
-        )
+        smtp_port = integer(env, "INBOX_SMTP_PORT", 1025, 1, 65535)
+        http_port = integer(env, "INBOX_HTTP_PORT", 8025, 1, 65535)
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
