@@ -1,0 +1,1 @@
+"""Users, their roles and passwords, and the tokens that say who calls."""

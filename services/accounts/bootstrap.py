@@ -1,0 +1,56 @@
+"""Builds the processes; nothing else builds anything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from services.accounts.api import Doors, make_app
+from services.accounts.handlers import ensure_superuser
+from services.accounts.settings import Settings
+from services.accounts.tokens import Signer
+from shared.auth import Authenticator, TokenVerifier
+from shared.broker import BrokerSender, make_celery
+from shared.database import make_engine, migrate
+from shared.http import database_check, redis_check, serve
+from shared.outbox import Relay
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def run_api(settings: Settings) -> None:
+    """Serves HTTP and relays the outbox until SIGTERM."""
+    engine = make_engine(settings.database_url, "accounts-api", pool_size=10)
+    app = build_app(settings, engine)
+    first = settings.superuser
+    if first is not None:
+        with engine.begin() as connection:
+            if ensure_superuser(connection, first.username, first.password, first.email):
+                structlog.get_logger(__name__).info("superuser.made", username=first.username)
+    serve(app, settings.bind)
+    engine.dispose()
+
+
+def build_app(settings: Settings, engine: Engine) -> FastAPI:
+    """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
+    app = make_celery(settings.broker_url, "accounts", ("events", "tickets", "notifications"))
+    relay = Relay(engine, settings.database_url, BrokerSender(app))
+    signer = Signer.from_pem(settings.signing_key)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        relay.start()
+        yield
+        relay.stop()
+
+    doors = Doors(engine, signer, Authenticator(TokenVerifier(signer)), settings.service_token)
+    vital = {"database": database_check(engine)}
+    return make_app(doors, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
+
+
+def run_migrations(settings: Settings) -> None:
+    """Brings the database to the newest revision."""
+    migrate(settings.database_url, MIGRATIONS, "accounts")
