@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.events.errors import FieldInvalid
-from services.events.times import read_time, read_zone
 from shared.auth import Principal
 from shared.messages import Message
 from shared.messages.catalogue import EventData, EventGone
+from shared.times import read_time, read_zone
 
 DRAFT, SCHEDULED, CANCELLED = "draft", "scheduled", "cancelled"
 STATUSES = (DRAFT, SCHEDULED, "ongoing", "completed", CANCELLED)

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from shared.database import is_transient
-from shared.http.errors import DependencyDown, Refusal
+from shared.http.errors import DependencyDown, Invalid, Refusal
+from shared.times import TimeInvalid
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,11 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     return problem(400, "Invalid", detail, errors)
 
 
+def _time(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TimeInvalid)
+    return _refusal(request, Invalid.field(error.field, error.problem))
+
+
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
@@ -74,6 +80,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Makes every error of an app a problem document."""
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(TimeInvalid, _time)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(Exception, _unexpected)

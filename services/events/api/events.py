@@ -8,8 +8,8 @@ from services.events import handlers, model
 from services.events.api.shapes import EventBody, EventChange, EventPage, NewEvent, Pagination
 from services.events.api.wiring import Caller, EventId, Visitor, Wired, refusals
 from services.events.store import EventFilter
-from services.events.times import read_bound
 from shared.http import Invalid, page_of
+from shared.times import read_bound
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 

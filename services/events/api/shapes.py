@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.events import model
 from services.events.model import Changes, Event
-from services.events.times import write_time
+from shared.times import write_time
 
 EXAMPLE_TIME = "2030-12-31 19:00"
 

@@ -4,7 +4,15 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.events.errors import FieldInvalid
+
+class TimeInvalid(Exception):
+    """A text in a field is no time, or no time zone."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
 
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)? ?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
@@ -16,23 +24,23 @@ _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def read_time(field: str, text: str, zone: str) -> datetime:
-    """The instant, in UTC, of `YYYY-MM-DD HH:MM[:SS]` in `zone` or of an RFC 3339 time; raises FieldInvalid.
+    """The instant, in UTC, of `YYYY-MM-DD HH:MM[:SS]` in `zone` or of an RFC 3339 time; raises TimeInvalid.
 
     A local time that comes twice (clocks set back) is the first of the two; one that never comes (clocks
     set forward) is read with the offset before the jump: PEP 495, fold=0.
     """
     text = text.strip().upper()
     if not _TIME.fullmatch(text):
-        raise FieldInvalid(field, "is not a time like 2030-12-31 19:00 or 2030-12-31T19:00:00+07:00")
+        raise TimeInvalid(field, "is not a time like 2030-12-31 19:00 or 2030-12-31T19:00:00+07:00")
     try:
         moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(zone))
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise FieldInvalid(field, "is not a time that exists") from None
+        raise TimeInvalid(field, "is not a time that exists") from None
     if not _EARLIEST <= moment < _LATEST:
-        raise FieldInvalid(field, "is not between the years 1970 and 9999")
+        raise TimeInvalid(field, "is not between the years 1970 and 9999")
     return moment
 
 
@@ -48,11 +56,11 @@ def read_bound(field: str, text: str, zone: str, whole_day: bool = False) -> dat
 
 
 def read_zone(field: str, name: str) -> str:
-    """The name of an IANA time zone; raises FieldInvalid."""
+    """The name of an IANA time zone; raises TimeInvalid."""
     try:
         return ZoneInfo(name.strip()).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise FieldInvalid(field, "is not an IANA time zone like Asia/Jakarta") from None
+        raise TimeInvalid(field, "is not an IANA time zone like Asia/Jakarta") from None
 
 
 def write_time(moment: datetime | None, zone: str) -> str:

@@ -1,0 +1,1 @@
+"""Ticket types, and who ordered what; quotas hold whatever the concurrency."""
