@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler, Service
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from services.notifications.tasks import WAKE_QUEUE, WAKE_TASK
@@ -22,6 +23,9 @@ _WAKE_UPS_KEPT = 10
 
 class TickScheduler(Scheduler):
     """Runs its one entry here instead of sending it away: a tick must not depend on Redis."""
+
+    # The parent's producer waits for Redis, for ever if need be, before each entry.
+    producer = None
 
     def setup_schedule(self) -> None:
         self.merge_inplace(self.app.conf.beat_schedule)
@@ -45,10 +49,16 @@ def make_beat(app: Celery, every: timedelta, tick: Callable[[], None]) -> Servic
 
 def send_wake_up(app: Celery) -> None:
     """Puts a wake-up on the delivery queue; a lost one is stood in for by the sweep."""
+    with app.connection_for_write() as connection:
+        try:
+            if _waiting(connection) < _WAKE_UPS_KEPT:
+                app.send_task(WAKE_TASK, queue=WAKE_QUEUE, exchange="", routing_key=WAKE_QUEUE)
+        except (OperationalError, *connection.connection_errors) as error:
+            log.warning("beat.broker_away", error=str(error))
+
+
+def _waiting(connection: Connection) -> int:
     try:
-        with app.connection_for_write() as connection, connection.SimpleQueue(WAKE_QUEUE) as queue:
-            waiting = queue.qsize()
-        if waiting < _WAKE_UPS_KEPT:
-            app.send_task(WAKE_TASK, queue=WAKE_QUEUE, exchange="", routing_key=WAKE_QUEUE)
-    except (OperationalError, OSError) as error:
-        log.warning("beat.broker_away", error=str(error))
+        return connection.default_channel.queue_declare(WAKE_QUEUE, passive=True).message_count
+    except connection.channel_errors:
+        return 0  # on Redis an empty queue is one that does not exist

@@ -8,6 +8,7 @@ rest as a dead letter.
 from typing import Any
 
 from celery.worker.consumer import Consumer
+from kombu.exceptions import KombuError
 
 from shared.broker.worker import take
 
@@ -32,6 +33,10 @@ class KeepingConsumer(Consumer):
         take(self.app, message, lambda receiver: receiver.receive(body))
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        envelope = _envelope_in(message)
+        if envelope is not None:
+            take(self.app, message, lambda receiver: receiver.receive(envelope))
+            return
         name = message.headers.get("task") or "without a name"
         self._bury(message, f"unknown task {name!r}")
 
@@ -46,3 +51,13 @@ class KeepingConsumer(Consumer):
         if isinstance(body, memoryview):
             body = bytes(body)
         take(self.app, message, lambda receiver: receiver.bury(body, reason))
+
+
+def _envelope_in(message: Any) -> dict[str, Any] | None:
+    """The envelope that a task message with an unknown name carries, so that it can be replayed later."""
+    try:
+        args, _, _ = message.decode()
+        envelope = args[0]
+    except (KombuError, ValueError, TypeError, LookupError):
+        return None
+    return envelope if isinstance(envelope, dict) else None
