@@ -20,7 +20,9 @@ def stop_orphans(home: Path, seconds: float = 10.0) -> list[str]:
     """Stops what an earlier runner left; returns the names."""
     found = {}
     for file in (home / "run").glob("*.pid"):
-        if file.stem != "up" and (process := _ours(home, file)):
+        if file.stem == "up":
+            continue
+        if process := _ours(home, file):
             found[file.stem] = process
         file.unlink(missing_ok=True)
     for process in found.values():

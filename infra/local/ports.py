@@ -1,6 +1,15 @@
 """Ports of 127.0.0.1."""
 
+import fcntl
+import os
 import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PATIENCE_SECONDS = 180.0
 
 
 def is_free(port: int) -> bool:
@@ -32,3 +41,20 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def one_start_at_a_time() -> Iterator[None]:
+    """From choosing a port to listening on it takes a while: no other system may choose meanwhile."""
+    file = Path(tempfile.gettempdir()) / f"dicoevent-{os.getuid()}.lock"
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with file.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(f"another start holds {file} for {_PATIENCE_SECONDS:.0f} s") from None
+                time.sleep(0.1)
+        yield

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import psutil
 
-from infra.local import orphans
+from infra.local import orphans, ports
 from infra.local.settings import Settings, load_environment, prepare_home, read_settings
 from infra.local.supervisor import NotHealthyError, last_lines
 from infra.local.system import ROOT, System
@@ -43,7 +43,8 @@ def _stay(settings: Settings, demo: bool) -> int:
         say(f"stopped {name}, left by a runner that was killed")
     system = System(settings, say)
     try:
-        system.start(stopped)
+        with ports.one_start_at_a_time():
+            system.start(stopped)
         if not stopped.is_set():
             _announce(system, say)
             _play(settings, system, demo, stopped)

@@ -11,7 +11,7 @@ import pytest
 from shared.testing import example, wait_until
 from tests.e2e.conftest import ROOT, Installation, make_event, must, order
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def test_everyone_who_ordered_is_reminded_once_two_hours_before(installation: Installation) -> None:

@@ -10,7 +10,7 @@ from celery import Celery
 from shared.testing import example, wait_until
 from tests.e2e.conftest import Installation, make_event, must, order
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 CONNECTIONS = 8
 
