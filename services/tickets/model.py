@@ -94,6 +94,11 @@ def check_order(event: Event, kind: TicketType, staff: bool, now: datetime) -> N
         raise OrderRefused("The sale has not begun.")
     if not staff and kind.sales_end is not None and now >= kind.sales_end:
         raise OrderRefused("The sale has ended.")
+    check_seats(event, kind)
+
+
+def check_seats(event: Event, kind: TicketType) -> None:
+    """Raises OrderRefused when the type's quota or the event's has no seat left."""
     if kind.sold >= kind.quota:
         raise OrderRefused("This ticket is sold out.")
     if event.quota is not None and event.sold >= event.quota:

@@ -46,10 +46,10 @@ def remove_user(connection: sa.Connection, user_id: str) -> None:
     _upsert_newer(connection, users, user_id, {**empty, "sequence": _FOR_GOOD, "deleted": True})
 
 
-def find_user(connection: sa.Connection, user_id: str) -> User | None:
-    """The copy of a person, deleted ones too."""
+def find_user(connection: sa.Connection, user_id: str, hold: bool = False) -> User | None:
+    """The copy of a person, deleted ones too; with `hold` nobody changes or forgets him until the commit."""
     query = sa.select(*(users.c[name] for name in User.__dataclass_fields__)).where(users.c.id == user_id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.with_for_update(read=True) if hold else query).one_or_none()
     return User(**row._mapping) if row else None
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
@@ -29,10 +30,17 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _uuid(text: str) -> str:
+    # Also keeps everything but an id out of the path of a call to its owner.
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("is not a UUID") from None
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[Text, AfterValidator(_named), Field(max_length=200)]
-# Ids go into the path of a call to their owner.
-Id = Annotated[str, Field(max_length=128, pattern="^[A-Za-z0-9_-]+$")]
+Id = Annotated[str, AfterValidator(_uuid), Field(examples=["0198c6f0-0000-7000-8000-000000000000"])]
 Time = Annotated[Text, Field(max_length=64, examples=["2030-12-31 19:00"])]
 Price = Annotated[
     Decimal, BeforeValidator(_no_boolean), Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)

@@ -12,8 +12,9 @@ from services.tickets.tables import events, idempotency_keys, orders, ticket_typ
 
 _TYPE = [ticket_types.c[name] for name in TicketType.__dataclass_fields__]
 _ORDER = [orders.c[name] for name in Order.__dataclass_fields__]
-# In the place of what outbox rows said of a person who was deleted (RFC 2606 name).
-_GONE = {"name": "", "email": "deleted@dicoevent.invalid"}
+# In the place of what outbox rows said of a person who was deleted. An address under `.invalid` itself
+# would be refused by the shape of the message, and make a dead letter of every reader's copy.
+_GONE = {"name": "", "email": "deleted@invalid.example"}
 
 
 def add_type(connection: sa.Connection, kind: TicketType) -> None:
@@ -128,7 +129,7 @@ def forget_holder(connection: sa.Connection, user_id: str) -> None:
     statement = sa.text(
         "UPDATE outbox SET envelope = jsonb_set(envelope, '{data,holder}',"
         " (envelope #> '{data,holder}') || :gone) WHERE type IN ('ticket.ordered', 'ticket.updated')"
-        " AND subject IN (SELECT id FROM orders WHERE user_id = :id)"
+        " AND envelope #>> '{data,holder,id}' = :id"
     )
     connection.execute(
         statement.bindparams(sa.bindparam("gone", type_=JSONB)), {"gone": _GONE, "id": user_id}

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from services.tickets import handlers, store
 from services.tickets.api.wiring import Caller, OrderId, Page, PageSize, Wired
 from services.tickets.errors import FieldInvalid, KeyReused
-from services.tickets.model import User
 from services.tickets.shapes import NewOrder, OrderBody, OrderChange, OrderPage
 from shared.auth import Principal
 from shared.http import page_of
@@ -27,27 +26,27 @@ def create_order(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> OrderBody:
     """Orders one ticket, for oneself; staff for anyone. With an Idempotency-Key it happens once."""
-    holder = wired.owners.find_user(body.user_id or caller.id)
-    if holder is None:
+    holder_id = body.user_id or caller.id
+    if wired.owners.find_user(holder_id) is None:
         raise FieldInvalid("user_id", "there is no such user")
     with wired.engine.begin() as connection:
-        if idempotency_key is None:
-            return _order(connection, body, holder, caller)
-        return _order_once(connection, idempotency_key, body, holder, caller)
+        if not idempotency_key:
+            return _order(connection, body, holder_id, caller)
+        return _order_once(connection, idempotency_key, body, holder_id, caller)
 
 
-def _order(connection: Connection, body: NewOrder, holder: User, caller: Principal) -> OrderBody:
+def _order(connection: Connection, body: NewOrder, holder_id: str, caller: Principal) -> OrderBody:
     now = datetime.now(UTC)
-    return OrderBody.of(handlers.place_order(connection, body.ticket_id, holder, caller, now))
+    return OrderBody.of(handlers.place_order(connection, body.ticket_id, holder_id, caller, now))
 
 
 def _order_once(
-    connection: Connection, key: str, body: NewOrder, holder: User, caller: Principal
+    connection: Connection, key: str, body: NewOrder, holder_id: str, caller: Principal
 ) -> OrderBody:
     request = sha256(body.model_dump_json().encode()).hexdigest()
     known = store.begin_key(connection, caller.id, PATH, key, request)
     if known is None:
-        answer = _order(connection, body, holder, caller)
+        answer = _order(connection, body, holder_id, caller)
         store.finish_key(connection, caller.id, PATH, key, answer.model_dump())
         return answer
     if known.request != request:

@@ -1,6 +1,8 @@
-"""The first tables of tickets."""
+"""The first tables: copies of events and users, ticket types, orders, idempotency keys, outbox, inbox."""
 
+import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.inbox import define_inbox
 from shared.outbox import define_outbox
@@ -8,84 +10,76 @@ from shared.outbox import define_outbox
 revision = "0001"
 down_revision = None
 
-TABLES = """
-CREATE TABLE events (
-    id TEXT NOT NULL,
-    sequence BIGINT NOT NULL,
-    name TEXT NOT NULL,
-    location TEXT NOT NULL,
-    timezone TEXT NOT NULL,
-    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    ends_at TIMESTAMP WITH TIME ZONE,
-    status TEXT NOT NULL,
-    quota INTEGER,
-    organizer_id TEXT,
-    deleted BOOLEAN NOT NULL,
-    sold INTEGER DEFAULT '0' NOT NULL,
-    PRIMARY KEY (id)
-);
-
-CREATE TABLE idempotency_keys (
-    caller TEXT NOT NULL,
-    path TEXT NOT NULL,
-    key TEXT NOT NULL,
-    request TEXT NOT NULL,
-    answer JSONB,
-    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    PRIMARY KEY (caller, path, key)
-);
-
-CREATE TABLE ticket_types (
-    id TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    name TEXT NOT NULL,
-    price NUMERIC(12, 2) NOT NULL,
-    sales_start TIMESTAMP WITH TIME ZONE,
-    sales_end TIMESTAMP WITH TIME ZONE,
-    quota INTEGER NOT NULL,
-    sold INTEGER DEFAULT '0' NOT NULL,
-    archived BOOLEAN DEFAULT false NOT NULL,
-    PRIMARY KEY (id)
-);
-
-CREATE INDEX ticket_types_event ON ticket_types (event_id);
-
-CREATE TABLE users (
-    id TEXT NOT NULL,
-    sequence BIGINT NOT NULL,
-    username TEXT NOT NULL,
-    name TEXT NOT NULL,
-    email TEXT NOT NULL,
-    locale TEXT NOT NULL,
-    deleted BOOLEAN NOT NULL,
-    PRIMARY KEY (id)
-);
-
-CREATE TABLE orders (
-    id TEXT NOT NULL,
-    version BIGINT NOT NULL,
-    ticket_type_id TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    user_id TEXT NOT NULL,
-    status TEXT NOT NULL,
-    code TEXT NOT NULL,
-    ordered_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    PRIMARY KEY (id),
-    FOREIGN KEY(ticket_type_id) REFERENCES ticket_types (id),
-    UNIQUE (code)
-);
-
-CREATE INDEX orders_event ON orders (event_id);
-
-CREATE INDEX orders_type ON orders (ticket_type_id);
-
-CREATE INDEX orders_user ON orders (user_id);
-
-"""
-
 
 def upgrade() -> None:
-    """Makes every table of this service, its outbox and its inbox."""
-    op.execute(TABLES)
+    """Makes every table of this service."""
+    _make_projections()
+    _make_sales()
     define_outbox(op.get_bind())
     define_inbox(op.get_bind())
+
+
+def _make_projections() -> None:
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("location", sa.Text, nullable=False),
+        sa.Column("timezone", sa.Text, nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True)),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("quota", sa.Integer),
+        sa.Column("organizer_id", sa.Text),
+        sa.Column("deleted", sa.Boolean, nullable=False),
+        sa.Column("sold", sa.Integer, nullable=False, server_default="0"),
+    )
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("username", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("email", sa.Text, nullable=False),
+        sa.Column("locale", sa.Text, nullable=False),
+        sa.Column("deleted", sa.Boolean, nullable=False),
+    )
+
+
+def _make_sales() -> None:
+    op.create_table(
+        "ticket_types",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("event_id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("price", sa.Numeric(12, 2), nullable=False),
+        sa.Column("sales_start", sa.DateTime(timezone=True)),
+        sa.Column("sales_end", sa.DateTime(timezone=True)),
+        sa.Column("quota", sa.Integer, nullable=False),
+        sa.Column("sold", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
+    )
+    op.create_index("ticket_types_event", "ticket_types", ["event_id"])
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("ticket_type_id", sa.Text, sa.ForeignKey("ticket_types.id"), nullable=False),
+        sa.Column("event_id", sa.Text, nullable=False),
+        sa.Column("user_id", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False, unique=True),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
+    for name, column in (("event", "event_id"), ("type", "ticket_type_id"), ("user", "user_id")):
+        op.create_index(f"orders_{name}", "orders", [column])
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("caller", sa.Text, primary_key=True),
+        sa.Column("path", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("request", sa.Text, nullable=False),
+        sa.Column("answer", JSONB),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
