@@ -68,8 +68,9 @@ def _reachable(home: Path) -> Path:
 
 def _copy(package: Path, target: Path) -> Path:
     if not target.exists():
+        headers = shutil.ignore_patterns("include")
         draft = Path(tempfile.mkdtemp(prefix=".postgres-", dir=target.parent))
-        shutil.copytree(package / "pginstall18", draft / PACKAGE / "pginstall18", symlinks=True)
+        shutil.copytree(package / "pginstall18", draft / PACKAGE / "pginstall18", True, ignore=headers)
         shutil.copytree(package.parent / f"{PACKAGE}.libs", draft / f"{PACKAGE}.libs", symlinks=True)
         draft.chmod(0o755)
         draft.rename(target)

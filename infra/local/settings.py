@@ -1,6 +1,7 @@
 """Everything the runner reads from the environment and `.env`."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from dotenv import dotenv_values
 from infra.local.chosen import DEFAULT_HOME
 from shared.settings import Environment, SettingError, choice, database_url, integer, time_zone
 
+# A new PostgreSQL with its write-ahead log, and room to live.
+NEEDED_MB = 300
 SERVICES = ("accounts", "events", "tickets", "notifications")
 
 
@@ -84,3 +87,6 @@ def prepare_home(home: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise SettingError("DICOEVENT_HOME", f"{home} cannot be written: {error.strerror}") from None
+    free = shutil.disk_usage(home).free // 2**20
+    if free < NEEDED_MB:
+        raise SettingError("DICOEVENT_HOME", f"{home} is full: {free} MB are free, {NEEDED_MB} are needed")

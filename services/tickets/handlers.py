@@ -67,8 +67,8 @@ def place_order(
 ) -> Order:
     """One ticket for one person: takes the seat and publishes `ticket.ordered`, together or not at all.
 
-    The holder's row is held first, the event's locked second and the type's third, by everybody: so quotas
-    hold, nothing deadlocks, and no message tells of a person who was forgotten meanwhile.
+    The event's row is locked before the type's, by everybody: so quotas hold and nothing deadlocks. The
+    holder's row is held too: no message tells of a person who was forgotten meanwhile.
     """
     event_id = get_type(connection, type_id).event_id
     holder = _hold_user(connection, holder_id)

@@ -1,0 +1,27 @@
+"""The API on a fresh database."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from services.tickets.api import Wiring, make_app
+from services.tickets.owners import Owners
+from services.tickets.tests import house as parts
+from shared.auth import Authenticator, TokenVerifier
+from shared.http import database_check
+
+
+@pytest.fixture
+def house(make_service_engine: Callable[[str], Engine]) -> Iterator[parts.House]:
+    engine = make_service_engine("tickets")
+    accounts, events = parts.FakeOwner(), parts.FakeOwner()
+    for user_id in (parts.ADMIN, parts.ORGANIZER, parts.RIVAL, parts.USER, parts.OTHER):
+        accounts.things[f"users/{user_id}"] = parts.person(user_id)
+    owners = Owners(engine, accounts, events)
+    wiring = Wiring(engine, Authenticator(TokenVerifier(parts.OneKey())), owners, parts.SERVICE_TOKEN)
+    app = make_app(wiring, {"database": database_check(engine)}, {})
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield parts.House(engine, client, accounts, events)
+    owners.close()

@@ -1,0 +1,76 @@
+"""The rules of selling."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.tickets import model
+from services.tickets.errors import OrderRefused
+from shared.auth import Principal
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+EVENT = model.Event("e", 1, "Jazz", "", "UTC", NOW + HOUR, None, "scheduled", 10, "o", False, 0)
+KIND = model.TicketType("t", "e", "VIP", Decimal(1), None, None, 5, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "why"),
+    [
+        ({"status": "draft"}, {}, "not on sale"),
+        ({"status": "cancelled"}, {}, "not on sale"),
+        ({"deleted": True}, {}, "not on sale"),
+        ({"starts_at": NOW}, {}, "has started"),
+        ({}, {"sales_start": NOW + HOUR}, "has not begun"),
+        ({}, {"sales_end": NOW}, "has ended"),
+        ({}, {"sold": 5}, "ticket is sold out"),
+        ({}, {"sold": 6}, "ticket is sold out"),
+        ({"sold": 10}, {}, "event is sold out"),
+        ({"quota": 0}, {}, "event is sold out"),
+    ],
+)
+def test_an_order_is_refused_with_its_reason(event: dict[str, Any], kind: dict[str, Any], why: str) -> None:
+    with pytest.raises(OrderRefused, match=why):
+        model.check_order(replace(EVENT, **event), replace(KIND, **kind), staff=False, now=NOW)
+
+
+@pytest.mark.parametrize("window", [{"sales_start": NOW + HOUR}, {"sales_end": NOW}])
+def test_staff_sell_outside_the_window(window: dict[str, Any]) -> None:
+    model.check_order(EVENT, replace(KIND, **window), staff=True, now=NOW)
+
+
+def test_the_sale_is_open_from_its_first_instant_to_just_before_its_last() -> None:
+    kind = replace(KIND, sales_start=NOW, sales_end=NOW + HOUR)
+    model.check_order(EVENT, kind, staff=False, now=NOW)
+
+
+def test_an_event_without_a_quota_has_no_limit() -> None:
+    model.check_order(replace(EVENT, quota=None, sold=10**6), KIND, staff=False, now=NOW)
+
+
+def test_what_is_available_is_never_below_nothing() -> None:
+    assert replace(KIND, quota=1, sold=3).available == 0
+
+
+@pytest.mark.parametrize(
+    ("id_", "roles", "expected"),
+    [
+        ("x", {"admin"}, True),
+        ("x", {"superuser"}, True),
+        ("o", {"organizer"}, True),
+        ("x", {"organizer"}, False),
+        ("o", {"user"}, False),
+    ],
+)
+def test_staff_are_admins_and_the_own_organizer(id_: str, roles: set[str], expected: bool) -> None:
+    assert model.is_staff(Principal(id_, "u", frozenset(roles)), EVENT) is expected
+
+
+def test_codes_are_ten_letters_without_those_that_are_misread() -> None:
+    codes = {model.new_code() for _ in range(1000)}
+    assert len(codes) == 1000
+    assert {len(code) for code in codes} == {10}
+    assert not set("".join(codes)) & set("ILOU")
