@@ -119,7 +119,10 @@ class System:
         self.chosen.update({f"{service.upper()}_DATABASE_URL": url for service, url in urls.items()})
 
     def _write_env(self) -> None:
-        shown = {**self.chosen, **{name: self.secrets[name] for name in ("SERVICE_TOKEN", "LINK_SECRET")}}
+        given = self._settings.environment
+        mail = {name: given[name] for name in ("MAIL_HOST", "MAIL_PORT", "MAIL_FROM") if given.get(name)}
+        tokens = {name: self.secrets[name] for name in ("SERVICE_TOKEN", "LINK_SECRET")}
+        shown = {**mail, **self.chosen, **tokens}
         file = self._home / "env"
         draft = file.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -45,6 +45,8 @@ def test_asked_ten_times_nobody_gets_a_second_copy(installation: Installation) -
     wait_until(lambda: must(admin.get(run), 200)["state"] == "finished", "the last run is finished")
     assert must(admin.get(run), 200)["accepted"] == 1
     assert len(installation.mails(address)) == 1
+    everything = must(admin.post("/api/events/send-reminders/"), 202)["task_id"]
+    assert must(admin.get(f"/api/notifications/runs/{everything}/"), 200)["event_id"] is None
     assert client.post("/api/events/send-reminders/").status_code == 403
 
 

@@ -1,0 +1,67 @@
+"""What a reminder says."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.notifications.mail.render import language, render, words_for
+from services.notifications.tests.unit.test_model import CLAIM
+
+SENDER = "DicoEvent <reminders@dicoevent.example>"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "english", "indonesian"),
+    [
+        (120, "two hours", "dua jam"),
+        (60, "one hour", "satu jam"),
+        (119, "1 hour 59 minutes", "1 jam 59 menit"),
+        (61, "1 hour 1 minute", "1 jam 1 menit"),
+        (45, "45 minutes", "45 menit"),
+        (1, "1 minute", "1 menit"),
+        (0, "1 minute", "1 menit"),
+        (24 * 60, "1 day", "1 hari"),
+        (49 * 60, "2 days 1 hour", "2 hari 1 jam"),
+    ],
+)
+def test_times_are_said_in_words(minutes: int, english: str, indonesian: str) -> None:
+    assert words_for(minutes, "en") == english
+    assert words_for(minutes, "id") == indonesian
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang"),
+    [("id", "id"), ("id_ID", "id"), ("in-ID", "id"), ("en", "en"), ("", "en"), ("fr", "en")],
+)
+def test_indonesian_for_indonesian_locales_english_for_all_others(locale: str, lang: str) -> None:
+    assert language(locale) == lang
+
+
+def test_the_same_claim_makes_the_same_bytes() -> None:
+    assert render(CLAIM, SENDER).as_bytes() == render(CLAIM, SENDER).as_bytes()
+
+
+def test_two_deliveries_have_two_message_ids() -> None:
+    other = replace(CLAIM, id=8)
+    assert render(CLAIM, SENDER)["Message-ID"] != render(other, SENDER)["Message-ID"]
+
+
+def test_the_start_is_told_in_the_events_zone() -> None:
+    text = render(CLAIM, SENDER).get_body(("plain",)).get_content()
+    assert "Tuesday, 1 January 2030, 21:00 (Asia/Jakarta" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["a\r\nBcc: x@dicoevent.example", "a\x00b", "a\u2028b", "x" * 5000, "", "\u202egnp"]
+)
+def test_no_name_breaks_a_header(name: str) -> None:
+    mail = render(replace(CLAIM, event_name=name, name=name, location=name), SENDER)
+    head = mail.as_bytes().split(b"\r\n\r\n")[0]
+    assert b"\r\nBcc" not in head
+    assert mail["Bcc"] is None
+
+
+def test_every_value_is_escaped_in_html() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    mail = render(replace(CLAIM, event_name=evil, name=evil, location=evil), SENDER)
+    assert "<img" not in mail.get_body(("html",)).get_content()
