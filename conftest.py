@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 from filelock import FileLock
-from infra.local.testing import embedded_postgres, embedded_redis
 from psycopg2 import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+from infra.local.testing import embedded_postgres, embedded_redis
 from shared.database import make_engine, migrate
 
 ROOT = Path(__file__).parent

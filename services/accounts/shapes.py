@@ -6,13 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.accounts.model import User
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL's text cannot hold U+0000, and UTF-8 no half of a surrogate pair.
-    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError("contains U+0000 or half of a surrogate pair")
-    return text
+from shared.http.fields import named, storable
 
 
 def _email(text: str) -> str:
@@ -22,18 +16,12 @@ def _email(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _named(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-Username = Annotated[Text, AfterValidator(_named), Field(max_length=150)]
+Text = Annotated[str, AfterValidator(storable)]
+Username = Annotated[Text, AfterValidator(named), Field(max_length=150)]
 Email = Annotated[Text, AfterValidator(_email), Field(max_length=320)]
 PersonName = Annotated[Text, Field(max_length=150)]
 Locale = Annotated[str, Field(max_length=35, pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
-GroupName = Annotated[Text, AfterValidator(_named), Field(max_length=150)]
+GroupName = Annotated[Text, AfterValidator(named), Field(max_length=150)]
 
 
 class Credentials(BaseModel):

@@ -7,27 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.tickets.model import Event, Order, TicketType
+from shared.http.fields import named, no_boolean, storable
 from shared.times import read_time, write_time
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL's text cannot hold U+0000, and UTF-8 no half of a surrogate pair.
-    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError("contains U+0000 or half of a surrogate pair")
-    return text
-
-
-def _named(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
-
-
-def _no_boolean(value: Any) -> Any:
-    # To pydantic true is the number 1.
-    if isinstance(value, bool):
-        raise ValueError("is not a number")
-    return value
 
 
 def _uuid(text: str) -> str:
@@ -38,14 +19,14 @@ def _uuid(text: str) -> str:
         raise ValueError("is not a UUID") from None
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Name = Annotated[Text, AfterValidator(_named), Field(max_length=200)]
+Text = Annotated[str, AfterValidator(storable)]
+Name = Annotated[Text, AfterValidator(named), Field(max_length=200)]
 Id = Annotated[str, AfterValidator(_uuid), Field(examples=["0198c6f0-0000-7000-8000-000000000000"])]
 Time = Annotated[Text, Field(max_length=64, examples=["2030-12-31 19:00"])]
 Price = Annotated[
-    Decimal, BeforeValidator(_no_boolean), Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)
+    Decimal, BeforeValidator(no_boolean), Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)
 ]
-Quota = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=2**31 - 1)]
+Quota = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, le=2**31 - 1)]
 
 
 class TicketTypeChange(BaseModel):

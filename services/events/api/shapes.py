@@ -1,42 +1,23 @@
 """Bodies in and out. Unknown fields are ignored: clients send back what they read."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.events import model
 from services.events.model import Changes, Event
+from shared.http.fields import named, no_boolean, storable
 from shared.times import write_time
 
 EXAMPLE_TIME = "2030-12-31 19:00"
 
 
-def _storable(text: str) -> str:
-    # PostgreSQL's text cannot hold U+0000, and UTF-8 no half of a surrogate pair.
-    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError("contains U+0000 or half of a surrogate pair")
-    return text
-
-
-def _named(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
-
-
-def _no_boolean(value: Any) -> Any:
-    # To pydantic true is the number 1.
-    if isinstance(value, bool):
-        raise ValueError("is not a whole number")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_storable), AfterValidator(_named), Field(max_length=200)]
-Quota = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=2**31 - 1)]
-Time = Annotated[str, AfterValidator(_storable), Field(max_length=64, examples=[EXAMPLE_TIME])]
+Name = Annotated[str, AfterValidator(storable), AfterValidator(named), Field(max_length=200)]
+Quota = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, le=2**31 - 1)]
+Time = Annotated[str, AfterValidator(storable), Field(max_length=64, examples=[EXAMPLE_TIME])]
 # Ids go into the path of a call to accounts.
 Id = Annotated[str, Field(max_length=128, pattern="^[A-Za-z0-9_-]*$")]
-Word = Annotated[str, AfterValidator(_storable), Field(max_length=128)]
+Word = Annotated[str, AfterValidator(storable), Field(max_length=128)]
 
 
 class EventChange(BaseModel):
@@ -48,9 +29,9 @@ class EventChange(BaseModel):
     name: Name = ""
     start_time: Time = ""
     quota: Quota = 0
-    description: Annotated[str, AfterValidator(_storable), Field(max_length=10_000)] | None = None
-    location: Annotated[str, AfterValidator(_storable), Field(max_length=500)] | None = None
-    category: Annotated[str, AfterValidator(_storable), Field(max_length=100)] | None = None
+    description: Annotated[str, AfterValidator(storable), Field(max_length=10_000)] | None = None
+    location: Annotated[str, AfterValidator(storable), Field(max_length=500)] | None = None
+    category: Annotated[str, AfterValidator(storable), Field(max_length=100)] | None = None
     end_time: Time | None = None
     timezone: Word | None = Field(None, examples=["Asia/Jakarta"])
     status: Word | None = Field(None, examples=list(model.STATUSES))
