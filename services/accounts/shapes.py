@@ -6,6 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.accounts.model import User
+from shared.http import Pagination
 from shared.http.fields import named, storable
 
 
@@ -86,7 +87,7 @@ class UserPage(BaseModel):
     """One page of users, oldest first."""
 
     users: list[UserBody]
-    pagination: dict[str, int]
+    pagination: Pagination
 
 
 class GroupChange(BaseModel):

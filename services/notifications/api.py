@@ -123,7 +123,7 @@ def _ledger(doors: Doors) -> APIRouter:
             if not (caller.is_admin or (caller.is_organizer and event.organizer_id == caller.id)):
                 raise Forbidden("Only staff of the event may see its ledger.")
             answer = ledger.event_ledger(connection, event_id, page, page_size)
-        return {**answer, "pagination": page_of(page, page_size, answer.pop("total"))}
+        return {**answer, "pagination": page_of(page, page_size, answer.pop("total")).model_dump()}
 
     return router
 

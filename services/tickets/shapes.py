@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.tickets.model import Event, Order, TicketType
+from shared.http import Pagination
 from shared.http.fields import named, no_boolean, storable
 from shared.times import read_time, write_time
 
@@ -93,7 +94,7 @@ class TicketTypePage(BaseModel):
     """One page of ticket types, newest first."""
 
     tickets: list[TicketTypeBody]
-    pagination: dict[str, int]
+    pagination: Pagination
 
 
 class NewOrder(BaseModel):
@@ -135,7 +136,7 @@ class OrderPage(BaseModel):
     """One page of orders, newest first."""
 
     registrations: list[OrderBody]
-    pagination: dict[str, int]
+    pagination: Pagination
 
 
 def zone_of(event: Event | None) -> str:

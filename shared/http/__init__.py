@@ -12,7 +12,7 @@ from shared.http.errors import (
 )
 from shared.http.health import database_check, redis_check
 from shared.http.owner import Owner, OwnerAway
-from shared.http.pages import page_of
+from shared.http.pages import Pagination, page_of
 from shared.http.server import serve
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "NotFound",
     "Owner",
     "OwnerAway",
+    "Pagination",
     "Refusal",
     "Unauthenticated",
     "database_check",

@@ -31,7 +31,7 @@ def dead_letter_router(
             {"id": r.id, "reason": r.reason, "body": r.body, "seen": r.seen, "received_at": r.received_at}
             for r in rows
         ]
-        return {"dead_letters": letters, "pagination": page_of(page, page_size, total)}
+        return {"dead_letters": letters, "pagination": page_of(page, page_size, total).model_dump()}
 
     @router.post("/{letter_id}/replay", status_code=202)
     def replay(letter_id: str) -> dict[str, str]:

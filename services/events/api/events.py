@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.events import handlers, model
-from services.events.api.shapes import EventBody, EventChange, EventPage, NewEvent, Pagination
+from services.events.api.shapes import EventBody, EventChange, EventPage, NewEvent
 from services.events.api.wiring import Caller, EventId, Visitor, Wired, refusals
 from services.events.store import EventFilter
 from shared.http import Invalid, page_of
@@ -60,7 +60,7 @@ def list_events(
     response.headers["X-Data-Source"] = "database"
     return EventPage(
         events=[EventBody.of(event) for event in events],
-        pagination=Pagination(**page_of(page, page_size, total)),
+        pagination=page_of(page, page_size, total),
     )
 
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.events import model
 from services.events.model import Changes, Event
+from shared.http import Pagination
 from shared.http.fields import named, no_boolean, storable
 from shared.times import write_time
 
@@ -89,15 +90,6 @@ class EventBody(BaseModel):
             timezone=event.timezone,
             warnings=model.warnings(event) or None,
         )
-
-
-class Pagination(BaseModel):
-    """Where a page stands."""
-
-    page: int
-    page_size: int
-    total: int
-    total_pages: int
 
 
 class EventPage(BaseModel):

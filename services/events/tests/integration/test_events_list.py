@@ -17,7 +17,7 @@ def test_the_newest_start_is_first_and_a_page_past_the_end_is_the_last(house: An
     assert names(house, "page=1&page_size=2") == ["day 5", "day 4"]
     answer = house.client.get("/api/events?page=99999999999999999999&page_size=2")
     assert [event["name"] for event in answer.json()["events"]] == ["day 1"]
-    assert answer.json()["pagination"] == {"page": 3, "page_size": 2, "total": 5, "total_pages": 3}
+    assert answer.json()["pagination"] == {"page": 3, "page_size": 2, "pages": 3, "total": 5}
     assert answer.headers["X-Data-Source"] == "database"
 
 
@@ -25,7 +25,7 @@ def test_an_empty_list_has_one_page(house: Any) -> None:
     answer = house.client.get("/api/events/?page=7")
     assert answer.json() == {
         "events": [],
-        "pagination": {"page": 1, "page_size": 20, "total": 0, "total_pages": 1},
+        "pagination": {"page": 1, "page_size": 20, "pages": 1, "total": 0},
     }
 
 
