@@ -1,36 +1,29 @@
-"""The whole system, started as an operator starts it, and a client that speaks through the gateway."""
+"""The whole system, started as an operator starts it, or one that is there already (API_URL)."""
 
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from dotenv import dotenv_values
 
 from infra.local.ports import choose
 from shared.testing import wait_until
-
-ROOT = Path(__file__).parents[2]
-PASSWORD = "1234qwer!@#$"
+from tests.e2e.client import PASSWORD, ROOT, RunningSystem
 
 
-class Installation:
-    """A running system in a data folder."""
+class Installation(RunningSystem):
+    """A running system in a data folder of this machine."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = choose(0, set())
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """A command in this installation's environment."""
         environment = {
             "PATH": os.environ["PATH"],
             "DICOEVENT_HOME": str(self.home),
@@ -42,15 +35,7 @@ class Installation:
             "LOGIN_RATE_PER_MINUTE": "100000",
             **variables,
         }
-        return subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
+        return _python(arguments, environment)
 
     def up(self) -> None:
         result = self.run("infra.local", "up", "--detach")
@@ -73,74 +58,28 @@ class Installation:
         os.killpg(pid, signal.SIGKILL)
         wait_until(lambda: self.pid(process) != pid, f"{process} is started again")
 
-    def as_user(self, username: str, password: str = PASSWORD) -> httpx.Client:
-        """A client signed in as somebody."""
-        url = f"http://127.0.0.1:{self.port}"
-        answer = httpx.post(
-            f"{url}/api/login/", json={"username": username, "password": password}, timeout=20
-        )
-        assert answer.status_code == 200, answer.text
-        headers = {"Authorization": f"Bearer {answer.json()['access']}"}
-        return httpx.Client(base_url=url, headers=headers, timeout=20)
 
-    def new_user(self, role: str | None = None, locale: str = "en") -> tuple[str, httpx.Client]:
-        """(address, client) of a new person."""
-        root, name = self.as_user("root"), f"u{uuid.uuid4().hex[:12]}"
-        address = f"{name}@dicoevent.example"
-        user = {
-            "username": name,
-            "password": PASSWORD,
-            "email": address,
-            "first_name": name,
-            "locale": locale,
-        }
-        user_id = must(root.post("/api/users/", json=user), 201)["id"]
-        if role:
-            groups = {g["name"]: g["id"] for g in must(root.get("/api/groups/?page_size=100"), 200)["groups"]}
-            group = groups.get(role) or must(root.post("/api/groups/", json={"name": role}), 201)["id"]
-            must(root.post("/api/assign-roles/", json={"user_id": user_id, "group_id": group}), 201)
-        return address, self.as_user(name)
+class Composed(RunningSystem):
+    """A system that runs already; the variables of this process say where."""
 
-    def mails(self, *addresses: str) -> list[dict[str, Any]]:
-        """The mails that came for these addresses, newest first."""
-        url = f"{self.env['INBOX_URL']}/api/v1/messages?start=0&limit=1000"
-        found = httpx.get(url, timeout=20).json()["messages"]
-        return [mail for mail in found if mail["To"][0]["Address"] in addresses]
+    @property
+    def env(self) -> dict[str, str]:
+        return dict(os.environ)
 
-    def text(self, mail: dict[str, Any]) -> str:
-        return httpx.get(f"{self.env['INBOX_URL']}/api/v1/message/{mail['ID']}", timeout=20).json()["Text"]
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return _python(arguments, {**os.environ, **variables})
 
 
-def must(answer: httpx.Response, status: int) -> dict[str, Any]:
-    """The body of an answer with this status."""
-    assert answer.status_code == status, f"{answer.request.method} {answer.url}: {answer.text}"
-    return answer.json() if answer.content else {}
-
-
-def make_event(
-    organizer: httpx.Client, starts_in: timedelta, quota: int = 500, **fields: Any
-) -> dict[str, Any]:
-    """An event with a ticket type for it: {..event, "ticket_id"}."""
-    start = datetime.now(UTC) + starts_in
-    event = {
-        "name": f"Jazz {uuid.uuid4().hex[:6]}",
-        "description": "Three bands.",
-        "location": "Kota Tua, Jakarta",
-        "start_time": start.isoformat(timespec="seconds"),
-        "end_time": (start + timedelta(hours=2)).isoformat(timespec="seconds"),
-        "status": "scheduled",
-        "quota": quota,
-        "category": "music",
-        **fields,
-    }
-    made = must(organizer.post("/api/events/", json=event), 201)
-    ticket = {"event_id": made["id"], "name": "Reguler", "price": 10, "quota": quota}
-    return {**made, "ticket_id": must(organizer.post("/api/tickets/", json=ticket), 201)["id"]}
-
-
-def order(client: httpx.Client, event: dict[str, Any]) -> dict[str, Any]:
-    """One ticket for the caller."""
-    return must(client.post("/api/registrations/", json={"ticket_id": event["ticket_id"]}), 201)
+def _python(arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -151,3 +90,9 @@ def installation() -> Iterator[Installation]:
         system.up()
         yield system
         system.down()
+
+
+@pytest.fixture(scope="session")
+def system(request: pytest.FixtureRequest) -> RunningSystem:
+    """The composed system when there is one, else an installation of our own."""
+    return Composed() if os.environ.get("API_URL") else request.getfixturevalue("installation")

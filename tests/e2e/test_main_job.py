@@ -1,42 +1,43 @@
 """The main job through the gateway: order a ticket, be reminded."""
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from shared.testing import example, wait_until
-from tests.e2e.conftest import ROOT, Installation, make_event, must, order
+from tests.e2e.client import ROOT, RunningSystem, make_event, must, order
 
 pytestmark = pytest.mark.e2e
 
 
-def test_everyone_who_ordered_is_reminded_once_two_hours_before(installation: Installation) -> None:
-    _, organizer = installation.new_user("organizer")
+def test_everyone_who_ordered_is_reminded_once_two_hours_before(system: RunningSystem) -> None:
+    _, organizer = system.new_user("organizer")
     event = make_event(organizer, timedelta(hours=2), timezone="Asia/Jakarta")
-    people = [installation.new_user(locale=locale) for locale in ("en", "id", "en")]
+    people = [system.new_user(locale=locale) for locale in ("en", "id", "en")]
     for _, client in people:
         order(client, event)
     order(people[0][1], event)
     addresses = [address for address, _ in people]
-    wait_until(lambda: len(installation.mails(*addresses)) == 3, "three reminders")
+    wait_until(lambda: len(system.mails(*addresses)) == 3, "three reminders")
     for address, word, when in zip(
         addresses, ("Reminder", "Pengingat", "Reminder"), ("two hours", "dua jam", "two hours"), strict=True
     ):
-        [mail] = installation.mails(address)
-        text = installation.text(mail)
+        [mail] = system.mails(address)
+        text = system.text(mail)
         assert word in mail["Subject"]
         assert all(part in text for part in (event["name"], when, "Kota Tua", "Asia/Jakarta"))
 
 
-def test_asked_ten_times_nobody_gets_a_second_copy(installation: Installation) -> None:
-    _, organizer = installation.new_user("organizer")
-    _, admin = installation.new_user("admin")
+def test_asked_ten_times_nobody_gets_a_second_copy(system: RunningSystem) -> None:
+    _, organizer = system.new_user("organizer")
+    _, admin = system.new_user("admin")
     event = make_event(organizer, timedelta(hours=1))
-    address, client = installation.new_user()
+    address, client = system.new_user()
     order(client, event)
     for _ in range(10):
         answer = must(admin.post("/api/events/send-reminders/", json={"event_id": event["id"]}), 202)
@@ -44,16 +45,16 @@ def test_asked_ten_times_nobody_gets_a_second_copy(installation: Installation) -
     run = f"/api/notifications/runs/{answer['task_id']}/"
     wait_until(lambda: must(admin.get(run), 200)["state"] == "finished", "the last run is finished")
     assert must(admin.get(run), 200)["accepted"] == 1
-    assert len(installation.mails(address)) == 1
+    assert len(system.mails(address)) == 1
     everything = must(admin.post("/api/events/send-reminders/"), 202)["task_id"]
     assert must(admin.get(f"/api/notifications/runs/{everything}/"), 200)["event_id"] is None
     assert client.post("/api/events/send-reminders/").status_code == 403
 
 
-def test_reminders_can_be_asked_for_from_python(installation: Installation) -> None:
-    _, admin = installation.new_user("admin")
+def test_reminders_can_be_asked_for_from_python(system: RunningSystem) -> None:
+    _, admin = system.new_user("admin")
     code = "from services.notifications.tasks import send_event_reminders as s; print(s.delay().id)"
-    environment = {"CELERY_BROKER_URL": installation.env["CELERY_BROKER_URL"]}
+    environment = {"CELERY_BROKER_URL": system.env["CELERY_BROKER_URL"]}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
@@ -61,8 +62,8 @@ def test_reminders_can_be_asked_for_from_python(installation: Installation) -> N
     wait_until(lambda: admin.get(run).status_code == 200, "the run is noted")
 
 
-def test_an_event_that_has_started_is_not_reminded_of(installation: Installation) -> None:
-    _, admin = installation.new_user("admin")
+def test_an_event_that_has_started_is_not_reminded_of(system: RunningSystem) -> None:
+    _, admin = system.new_user("admin")
     event = make_event(admin, timedelta(hours=-1))
     wait = admin.post("/api/events/send-reminders/", json={"event_id": event["id"]})
     assert wait.status_code == 409
@@ -70,20 +71,17 @@ def test_an_event_that_has_started_is_not_reminded_of(installation: Installation
     assert admin.post("/api/events/send-reminders/", json=unknown).status_code == 404
 
 
-def test_the_quota_holds_whatever_the_concurrency(installation: Installation) -> None:
-    _, organizer = installation.new_user("organizer")
+def test_the_quota_holds_whatever_the_concurrency(system: RunningSystem) -> None:
+    _, organizer = system.new_user("organizer")
     event = make_event(organizer, timedelta(hours=5), quota=3)
-    _, client = installation.new_user()
+    _, client = system.new_user()
     body = {"ticket_id": event["ticket_id"]}
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.post("/api/registrations/", json=body), range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
 
 
-def test_a_message_injected_from_the_shell_gets_its_reminder(installation: Installation, tmp_path) -> None:
-    import json
-    from datetime import UTC, datetime
-
+def test_a_message_injected_from_the_shell_gets_its_reminder(system: RunningSystem, tmp_path) -> None:
     message = example("ticket.ordered")
     message["data"]["event"].update(
         id="injected", starts_at=(datetime.now(UTC) + timedelta(minutes=90)).isoformat(), ends_at=None
@@ -92,16 +90,14 @@ def test_a_message_injected_from_the_shell_gets_its_reminder(installation: Insta
     message["data"]["ticket"]["id"] = "injected-1"
     file = tmp_path / "message.json"
     file.write_text(json.dumps(message["data"]))
-    result = installation.run("infra.local.inject", "ticket.ordered", "--file", str(file))
+    result = system.run("infra.local.inject", "ticket.ordered", "--file", str(file))
     assert result.returncode == 0, result.stderr
-    wait_until(lambda: installation.mails("guest@dicoevent.example"), "the reminder")
+    wait_until(lambda: system.mails("guest@dicoevent.example"), "the reminder")
 
 
-def test_rubbish_is_seen_in_the_dead_letters_and_can_be_replayed(installation: Installation) -> None:
-    root = installation.as_user("root")
-    result = installation.run(
-        "infra.local.inject", "ticket.stolen", "--data", "{}", "--queue", "notifications"
-    )
+def test_rubbish_is_seen_in_the_dead_letters_and_can_be_replayed(system: RunningSystem) -> None:
+    root = system.as_user("root")
+    result = system.run("infra.local.inject", "ticket.stolen", "--data", "{}", "--queue", "notifications")
     assert result.returncode == 0, result.stderr
     path = "/api/notifications/dead-letters/"
     wait_until(lambda: must(root.get(path), 200)["dead_letters"], "the dead letter")
@@ -111,17 +107,16 @@ def test_rubbish_is_seen_in_the_dead_letters_and_can_be_replayed(installation: I
     assert must(root.get(path), 200)["dead_letters"][0]["id"] == letter["id"]
 
 
-def test_every_health_endpoint_answers(installation: Installation) -> None:
-    urls = [f"http://127.0.0.1:{installation.port}"]
-    urls += [installation.env[f"{s}_URL"] for s in ("ACCOUNTS", "EVENTS", "TICKETS", "NOTIFICATIONS")]
+def test_every_health_endpoint_answers(system: RunningSystem) -> None:
+    urls = [system.env[f"{s}_URL"] for s in ("API", "ACCOUNTS", "EVENTS", "TICKETS", "NOTIFICATIONS")]
     for url in urls:
         body = must(httpx.get(f"{url}/health", timeout=20), 200)
         assert body["status"] == "ok"
         assert all(check["status"] == "ok" for check in body["checks"].values())
 
 
-def test_the_mail_settings_can_be_checked(installation: Installation) -> None:
-    result = installation.run("infra.local.mail_check", "probe@dicoevent.example")
+def test_the_mail_settings_can_be_checked(system: RunningSystem) -> None:
+    result = system.run("infra.local.mail_check", "probe@dicoevent.example")
     assert result.returncode == 0, result.stderr
     assert "took the mail" in result.stdout
-    assert installation.mails("probe@dicoevent.example")
+    assert system.mails("probe@dicoevent.example")

@@ -8,7 +8,8 @@ import redis
 from celery import Celery
 
 from shared.testing import example, wait_until
-from tests.e2e.conftest import Installation, make_event, must, order
+from tests.e2e.client import make_event, must, order
+from tests.e2e.conftest import Installation
 
 pytestmark = pytest.mark.e2e
 
