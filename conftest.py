@@ -17,6 +17,9 @@ from infra.local.testing import embedded_postgres, embedded_redis
 from shared.database import make_engine, migrate
 
 ROOT = Path(__file__).parent
+
+# They need a Docker engine: scripts/test --compose.
+collect_ignore = ["tests/compose"]
 _numbers = itertools.count()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -9,20 +10,22 @@ from dotenv import dotenv_values
 from infra.local.settings import SERVICES
 
 
-def load_or_make(home: Path) -> dict[str, str]:
-    """The secrets as environment variables; what is missing is made and kept."""
+def load_or_make(home: Path, extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """The secrets as environment variables, those of this machine and `extra` ones; what is missing is made
+    and kept.
+    """
     file = home / "secrets.env"
     kept = {name: value for name, value in dotenv_values(file).items() if value}
-    missing = {name: make() for name, make in _makers().items() if name not in kept}
+    missing = {name: make() for name, make in _makers(extra).items() if name not in kept}
     if missing:
         _write(file, {**kept, **missing})
     return {**kept, **missing}
 
 
-def _makers() -> dict:
+def _makers(extra: tuple[str, ...]) -> dict[str, Callable[[], str]]:
     tokens = ["SERVICE_TOKEN", "LINK_SECRET", "POSTGRES_PASSWORD", "SUPERUSER_PASSWORD"]
     tokens += [f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES]
-    makers = {name: lambda: secrets.token_urlsafe(24) for name in tokens}
+    makers = {name: lambda: secrets.token_urlsafe(24) for name in (*tokens, *extra)}
     return {**makers, "AUTH_SIGNING_KEY": _signing_key}
 
 

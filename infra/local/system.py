@@ -160,6 +160,7 @@ class System:
             DICOEVENT_HOME=str(self._home),
             HEARTBEAT_FILE=str(self._home / "run" / f"{program.name}.heartbeat"),
             POSTER_DIR=str(self._home / "posters"),
+            INBOX_FILE=str(self._home / "inbox.sqlite"),
             PYTHONUNBUFFERED="1",
         )
         if program.port:

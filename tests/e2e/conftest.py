@@ -35,7 +35,7 @@ class Installation(RunningSystem):
             "LOGIN_RATE_PER_MINUTE": "100000",
             **variables,
         }
-        return _python(arguments, environment)
+        return python(arguments, environment)
 
     def up(self) -> None:
         result = self.run("infra.local", "up", "--detach")
@@ -67,10 +67,11 @@ class Composed(RunningSystem):
         return dict(os.environ)
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return _python(arguments, {**os.environ, **variables})
+        return python(arguments, {**os.environ, **variables})
 
 
-def _python(arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def python(arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`python -m ARGUMENTS` in this environment and no other."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,

@@ -8,7 +8,7 @@ import redis
 from celery import Celery
 
 from shared.testing import example, wait_until
-from tests.e2e.client import make_event, must, order
+from tests.e2e.client import RunningSystem, make_event, must, order
 from tests.e2e.conftest import Installation
 
 pytestmark = pytest.mark.e2e
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.e2e
 CONNECTIONS = 8
 
 
-def inject_holders(installation: Installation, event_id: str, count: int) -> list[str]:
+def inject_holders(system: RunningSystem, event_id: str, count: int) -> list[str]:
     """Puts `count` orders on the queue for an event that starts in an hour; returns the addresses."""
-    app = Celery(broker=installation.env["CELERY_BROKER_URL"])
+    app = Celery(broker=system.env["CELERY_BROKER_URL"])
     starts_at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     addresses = []
     for n in range(count):
@@ -85,4 +85,4 @@ def test_a_restart_finds_its_data_and_reminds_nobody_again(installation: Install
     path = f"/api/notifications/runs/{run}/"
     wait_until(lambda: must(root.get(path), 200)["state"] == "finished", "the run is finished")
     assert must(root.get(path), 200)["accepted"] == 1
-    assert installation.mails(address) == []
+    assert len(installation.mails(address)) == 1

@@ -1,8 +1,12 @@
-"""`python -m infra.local.inbox`: SMTP on INBOX_SMTP_PORT (1025), page and API on INBOX_HTTP_PORT (8025)."""
+"""`python -m infra.local.inbox`: SMTP on INBOX_SMTP_PORT (1025), page and API on INBOX_HTTP_PORT (8025).
+
+The mails are kept in INBOX_FILE, and in memory without one.
+"""
 
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from aiohttp import web
 
@@ -12,13 +16,13 @@ from infra.local.inbox.web import make_app
 from shared.settings import SettingError, integer, process_environment
 
 
-async def serve(host: str, smtp_port: int, http_port: int) -> None:
+async def serve(host: str, smtp_port: int, http_port: int, file: Path | None) -> None:
     """Takes and shows mail until SIGTERM."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    mailbox = Mailbox()
+    mailbox = Mailbox(file)
     server = await loop.create_server(lambda: make_session(mailbox), host, smtp_port)
     runner = web.AppRunner(make_app(mailbox), access_log=None)
     await runner.setup()
@@ -26,6 +30,7 @@ async def serve(host: str, smtp_port: int, http_port: int) -> None:
     await stopped.wait()
     server.close()
     await runner.cleanup()
+    mailbox.close()
 
 
 def main() -> int:
@@ -37,7 +42,8 @@ def main() -> int:
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    asyncio.run(serve(env.get("INBOX_HOST") or "127.0.0.1", smtp_port, http_port))
+    file = Path(env["INBOX_FILE"]) if env.get("INBOX_FILE") else None
+    asyncio.run(serve(env.get("INBOX_HOST") or "127.0.0.1", smtp_port, http_port, file))
     return 0
 
 

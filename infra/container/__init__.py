@@ -1,0 +1,1 @@
+"""What only containers need: their secrets and their health."""
