@@ -117,7 +117,10 @@ class Supervisor:
             )
         child.started_at = time.monotonic()
         child.restart_at = None
-        (self._home / "run" / f"{child.name}.pid").write_text(f"{child.process.pid}\n")
+        # Whoever reads the file while it is written anew must find a whole number in it.
+        draft = self._home / "run" / f".{child.name}.pid"
+        draft.write_text(f"{child.process.pid}\n")
+        draft.replace(self._home / "run" / f"{child.name}.pid")
 
 
 def _ending(child: Child) -> str:

@@ -36,6 +36,8 @@ Text = Annotated[str, Field(max_length=2000), AfterValidator(_storable)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
 Version = Annotated[int, Field(ge=0, le=2**62)]
+# Minutes before the start, up to 30 days.
+LeadTimes = Annotated[list[Annotated[int, Field(ge=1, le=60 * 24 * 30)]], Field(max_length=10)]
 
 
 class UserData(BaseModel):
@@ -56,7 +58,11 @@ class UserGone(BaseModel):
 
 
 class EventData(BaseModel):
-    """An event; `starts_at` is an instant, `timezone` where people will read it."""
+    """An event; `starts_at` is an instant, `timezone` where people will read it.
+
+    `reminders` are lead times in minutes; absent means the reminding service's own default. `reminder_note`
+    are the organizer's own words to holders, plain text.
+    """
 
     id: Id
     version: Version = 0
@@ -68,6 +74,8 @@ class EventData(BaseModel):
     status: Annotated[str, Field(pattern="^(draft|scheduled|ongoing|completed|cancelled)$")] = "scheduled"
     quota: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     organizer_id: Id | None = None
+    reminders: LeadTimes | None = None
+    reminder_note: Text = ""
 
 
 class EventGone(BaseModel):
@@ -95,11 +103,15 @@ class HolderData(BaseModel):
 
 
 class TicketOrdered(BaseModel):
-    """All that a reminder needs, so that this one message alone gets its reminder."""
+    """All that a reminder needs, so that this one message alone gets its reminder.
+
+    `notify` false leaves the confirmation of the order out (imports), never the reminder.
+    """
 
     ticket: TicketData
     holder: HolderData
     event: EventData
+    notify: bool = True
 
 
 class TicketGone(BaseModel):

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from infra.local.ports import choose
 from shared.testing import wait_until
@@ -25,7 +26,10 @@ PORTS = (
 )
 FILES = ("-f", "docker-compose.yml", "-f", "docker-compose.test.yml")
 BUILD_SECONDS = 1200
-ONE_SHOTS = ("secrets", "migrate")
+# Everything that stays running.
+SERVICES = sorted(
+    set(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]) - {"secrets", "migrate"}
+)
 
 
 class Composition(RunningSystem):
@@ -80,16 +84,11 @@ class Composition(RunningSystem):
             images = [f"dicoevent:{version}", f"dicoevent-tests:{version}"]
             subprocess.run(["docker", "rmi", *images], capture_output=True, timeout=120, check=False)
 
-    def services(self) -> list[str]:
-        """Everything that stays running."""
-        names = self.must("config", "--services").split()
-        return sorted(name for name in names if name not in (*ONE_SHOTS, "tests"))
-
     def containers(self, service: str) -> list[str]:
         return self.must("ps", "-q", service).split()
 
     def wait_healthy(self) -> None:
-        for service in self.services():
+        for service in SERVICES:
             wait_until(lambda s=service: self._healthy(s), f"{service} is healthy", 120)
 
     def _healthy(self, service: str) -> bool:
