@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.notifications import store
+from services.notifications import leases, store
 from services.notifications.errors import MailServerAway
 from services.notifications.mail.render import render
 from services.notifications.model import Answer, Claim, decide
@@ -114,10 +114,10 @@ class DeliveryLoop:
         settings = self._settings
         with self._engine.begin() as connection:
             now = store.database_now(connection, settings.clock_offset)
-            store.recover(connection, now, settings.resend_unknown)
-            store.expire(connection, now)
+            leases.recover(connection, now, settings.resend_unknown)
+            leases.expire(connection, now)
             limit = len(self._connections) * ROUNDS_PER_CLAIM
-            return store.claim(connection, now, settings.lease, limit)
+            return leases.claim(connection, now, settings.lease, limit)
 
     def _send_all(self, claims: Sequence[Claim], pool: ThreadPoolExecutor) -> int:
         """Sends claims in rounds; gives back what it cannot send now. Returns how many it dealt with."""
@@ -132,7 +132,7 @@ class DeliveryLoop:
         rest = claims[done:]
         if rest:
             with self._engine.begin() as connection:
-                store.release(connection, rest)
+                leases.release(connection, rest)
         return done
 
     def _open_connections(self, wanted: int, pool: ThreadPoolExecutor) -> list[MailConnection]:
@@ -152,7 +152,7 @@ class DeliveryLoop:
         mails = [_compose(claim, self._sender) for claim in claims]
         with self._engine.begin() as connection:
             now = store.database_now(connection, self._settings.clock_offset)
-            mine = store.mark_sending(connection, claims, now, self._settings.lease)
+            mine = leases.mark_sending(connection, claims, now, self._settings.lease)
         work = [
             (claim, mail, link)
             for claim, mail, link in zip(claims, mails, connections, strict=False)
@@ -167,7 +167,7 @@ class DeliveryLoop:
             now = store.database_now(connection, settings.clock_offset)
             for claim, answer in zip(claims, answers, strict=True):
                 result = decide(answer, claim, now, settings.max_attempts, settings.resend_unknown)
-                kept = store.record(connection, claim, result, now)
+                kept = leases.record(connection, claim, result, now)
                 log.info(
                     "delivery.result",
                     delivery=claim.id,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import ledger, store
+from services.notifications import leases, ledger, store
 from services.notifications.handlers import request_run
 from services.notifications.mail.render import render
 from services.notifications.planning import plan_due
@@ -23,7 +23,7 @@ def make_due(world: World, holders: int) -> None:
 def claim(world: World, limit: int = 100) -> list:
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
-        return store.claim(connection, now, world.settings.lease, limit)
+        return leases.claim(connection, now, world.settings.lease, limit)
 
 
 def test_two_workers_never_claim_the_same_delivery(world: World) -> None:
@@ -49,7 +49,7 @@ def test_what_a_dead_worker_was_sending_is_sent_again_with_the_same_message_id(w
     claims = claim(world)
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
-        store.mark_sending(connection, claims, now, world.settings.lease)
+        leases.mark_sending(connection, claims, now, world.settings.lease)
     first = render(claims[0], world.mail.sender)
     world.later(world.settings.lease)
     world.deliver()
@@ -68,7 +68,7 @@ def test_a_result_without_the_fence_counts_for_nothing(world: World) -> None:
     assert world.states() == {"h0": "accepted"}
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
-        assert store.mark_sending(connection, [slow], now, world.settings.lease) == set()
+        assert leases.mark_sending(connection, [slow], now, world.settings.lease) == set()
 
 
 def test_a_refused_address_fails_alone(world: World) -> None:
