@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from fastapi import FastAPI
+from redis import Redis
 from sqlalchemy import Engine
 
 from services.notifications import tasks
@@ -72,11 +73,11 @@ def run_delivery(settings: Settings) -> None:
     """The delivery process: the sending loop, woken by the queue, by NOTIFY and by its own sweep."""
     from services.notifications import store
     from services.notifications.delivery import DeliveryLoop, run_until_dead
-    from services.notifications.mail.smtp import SmtpConnection
+    from services.notifications.rate import RateGate
 
     engine = make_engine(settings.database_url, "notifications-delivery")
-    connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
-    loop = DeliveryLoop(engine, settings.reminders, settings.mail.sender, connections, settings.heartbeat)
+    gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
+    loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
     app = _celery(settings)
     wire_receiver(app, make_receiver(engine, settings), ())
@@ -90,7 +91,17 @@ def run_delivery(settings: Settings) -> None:
     run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
     loop.stop()
     listener.stop()
-    thread.join(settings.mail.timeout_seconds + 5)
+    thread.join(settings.reminders.grace.total_seconds() + 5)
+
+
+def redis_for_rate(url: str) -> Redis:
+    """The Redis of the token bucket: half a second, then each worker goes by itself."""
+    return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+
+
+def worker_name() -> str:
+    """This process among all delivery workers."""
+    return f"{os.uname().nodename}.{os.getpid()}"
 
 
 def run_beat(settings: Settings) -> None:

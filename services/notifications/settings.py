@@ -19,7 +19,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """The mail server. `security` is `starttls`, `tls` or `none`."""
+    """The mail server. `security` is `starttls`, `tls` or `none`; a rate of 0 is no limit.
+
+    `timeout_seconds` is how long opening a connection or an envelope may take, `final_timeout_seconds` how
+    long the answer to a whole mail (RFC 5321 4.5.3.2.6 wants patience: giving up makes a second copy).
+    """
 
     host: str
     port: int
@@ -27,13 +31,21 @@ class MailSettings:
     password: str
     sender: str
     security: str
-    connections: int
+    ca_file: str | None
+    rate_per_second: int
+    max_connections: int
+    connection_mails: int
+    connection_seconds: int
     timeout_seconds: int
+    final_timeout_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderSettings:
-    """When reminders are due, and how deliveries are leased and tried again."""
+    """When reminders are due, and how deliveries are leased and tried again.
+
+    `pause` is how long a campaign rests after a 5.7.x; `grace` how long an orderly stop waits for answers.
+    """
 
     lead: timedelta
     tick: timedelta
@@ -42,6 +54,8 @@ class ReminderSettings:
     max_attempts: int
     resend_unknown: bool
     clock_offset: timedelta
+    pause: timedelta = timedelta(minutes=10)
+    grace: timedelta = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +113,21 @@ def read_mail(env: Environment) -> MailSettings:
         password=password,
         sender=env.get("MAIL_FROM", "").strip() or "DicoEvent <reminders@dicoevent.example>",
         security=security,
-        connections=integer(env, "MAIL_CONNECTIONS", 8, 1, 100),
+        ca_file=_read_ca_file(env),
+        rate_per_second=integer(env, "MAIL_RATE_PER_SECOND", 0, 0, 10**6),
+        max_connections=integer(env, "MAIL_MAX_CONNECTIONS", 32, 1, 1000),
+        connection_mails=integer(env, "MAIL_CONNECTION_MAILS", 1000, 1, 10**6),
+        connection_seconds=integer(env, "MAIL_CONNECTION_SECONDS", 300, 1, 86400),
         timeout_seconds=integer(env, "MAIL_TIMEOUT_SECONDS", 15, 1, 300),
+        final_timeout_seconds=integer(env, "MAIL_FINAL_TIMEOUT_SECONDS", 300, 1, 3600),
     )
+
+
+def _read_ca_file(env: Environment) -> str | None:
+    path = env.get("MAIL_CA_FILE", "").strip()
+    if path and not Path(path).is_file():
+        raise SettingError("MAIL_CA_FILE", f"{path!r} is not a file")
+    return path or None
 
 
 def _read_reminders(env: Environment) -> ReminderSettings:
@@ -118,4 +144,6 @@ def _read_reminders(env: Environment) -> ReminderSettings:
         max_attempts=integer(env, "DELIVERY_MAX_ATTEMPTS", 20, 1, 1000),
         resend_unknown=choice(env, "DELIVERY_UNKNOWN", "resend", ("resend", "hold")) == "resend",
         clock_offset=clock_offset,
+        pause=timedelta(minutes=integer(env, "MAIL_PAUSE_MINUTES", 10, 1, 24 * 60)),
+        grace=timedelta(seconds=integer(env, "DELIVERY_GRACE_SECONDS", 8, 1, 600)),
     )

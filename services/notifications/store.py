@@ -93,26 +93,40 @@ def claim_due_schedule(connection: sa.Connection, now: datetime) -> sa.Row | Non
 def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:
     """Makes the deliveries of the next holders of a claimed schedule; returns how many holders that were."""
     state = State.PENDING if schedule.starts_at > now else State.EXPIRED
-    batch = connection.execute(
+    count, last_holder = connection.execute(
         sa.text(
-            "SELECT DISTINCT holder_id FROM tickets WHERE event_id = :event AND active"
-            " AND holder_id > :cursor ORDER BY holder_id LIMIT :limit"
+            "WITH batch AS MATERIALIZED (SELECT DISTINCT holder_id FROM tickets WHERE event_id = :event"
+            "  AND active AND holder_id > :cursor ORDER BY holder_id LIMIT :limit),"
+            " made AS (INSERT INTO deliveries AS d (event_id, kind, lead_minutes, starts_at, edition, holder_id,"
+            "   due_at, state, next_attempt_at, finished_at)"
+            "  SELECT event_id, kind, lead_minutes, starts_at, edition, holder_id, due_at, :state, :now,"
+            "   CASE WHEN :state = 'expired' THEN CAST(:now AS timestamptz) END"
+            "  FROM reminder_schedules, batch WHERE id = :schedule"
+            "  ON CONFLICT (event_id, kind, lead_minutes, starts_at, holder_id, edition)"
+            "  DO UPDATE SET state = :state, next_attempt_at = :now, reason = '', finished_at = NULL"
+            "  WHERE d.state = 'suppressed' AND d.reason = ANY(:reversible))"
+            " SELECT count(*), max(holder_id) FROM batch"
         ),
-        {"event": schedule.event_id, "cursor": schedule.cursor, "limit": EXPANSION_BATCH},
-    ).scalars()
-    holders = list(batch)
-    if holders:
-        _add_deliveries(connection, schedule, holders, state, now)
-    last = len(holders) < EXPANSION_BATCH
+        {
+            "event": schedule.event_id,
+            "cursor": schedule.cursor,
+            "limit": EXPANSION_BATCH,
+            "schedule": schedule.id,
+            "state": state.value,
+            "now": now,
+            "reversible": list(_REVERSIBLE),
+        },
+    ).one()
+    last = count < EXPANSION_BATCH
     connection.execute(
         sa.update(schedules)
         .where(schedules.c.id == schedule.id)
         .values(
-            cursor="" if last else holders[-1],
+            cursor="" if last else last_holder,
             state=ScheduleState.DONE if last else ScheduleState.PENDING,
         )
     )
-    return len(holders)
+    return count
 
 
 def add_delivery(

@@ -22,6 +22,7 @@ events = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("organizer_id", sa.Text),
     sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("events_starting", "starts_at", postgresql_where=sa.text("NOT deleted")),
 )
 
 # What people were told of an event: a delivery's first claim fixes which version its mail is made of.
@@ -103,6 +104,10 @@ deliveries = sa.Table(
     sa.Column("answer_code", sa.Integer),
     sa.Column("answer_text", sa.Text),
     _time("finished_at"),
+    # While `frozen` a copy may be out there: address, name, codes and words (of `worded_at`) stay.
+    sa.Column("frozen", sa.Boolean, nullable=False, server_default=sa.false()),
+    _time("worded_at"),
+    sa.Column("codes", sa.ARRAY(sa.Text)),
     sa.UniqueConstraint("event_id", "kind", "lead_minutes", "starts_at", "holder_id", "edition"),
     sa.Index(
         "deliveries_claimable",
@@ -112,6 +117,28 @@ deliveries = sa.Table(
     ),
     sa.Index("deliveries_leased", "lease_until", postgresql_where=sa.text("state IN ('claimed', 'sending')")),
     sa.Index("deliveries_holder", "holder_id"),
+    sa.Index("deliveries_expiring", "starts_at", postgresql_where=sa.text("state IN ('pending', 'retry')")),
+)
+
+# Addresses that are written to no more.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+# Mails of one event and kind that rest because the server refused one by its policy.
+campaign_pauses = sa.Table(
+    "campaign_pauses",
+    metadata,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    _time("paused_at", nullable=False),
+    _time("paused_until", nullable=False),
 )
 
 # Work that was asked for; the task id that an admin gets is the id of a run.

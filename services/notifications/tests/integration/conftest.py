@@ -1,7 +1,6 @@
 """A notifications service on real parts: its database, a mail server, and the sending loop."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
-from services.notifications.mail.smtp import SmtpConnection
+from services.notifications.rate import RateGate
 from services.notifications.settings import MailSettings, ReminderSettings, read_mail
 from shared.inbox import Receiver
 from shared.testing import RecordingMailServer, example
@@ -57,15 +56,14 @@ class World:
         """Time passes."""
         self.settings = replace(self.settings, clock_offset=self.settings.clock_offset + by)
 
-    def loop(self, connections: int = 2) -> DeliveryLoop:
-        """A sending loop of its own, as another process would have it."""
-        links = [SmtpConnection(self.mail) for _ in range(connections)]
-        return DeliveryLoop(self.engine, self.settings, self.mail.sender, links)
+    def loop(self, **mail: Any) -> DeliveryLoop:
+        """A sending loop of its own, as another process would have it; `mail` changes its mail settings."""
+        gate = RateGate(None, 0, "test")
+        return DeliveryLoop(self.engine, self.settings, replace(self.mail, **mail), gate)
 
     def deliver(self) -> int:
         """One turn of a sending loop; how many deliveries it dealt with."""
-        with ThreadPoolExecutor(2) as pool:
-            return self.loop().work_once(pool)
+        return self.loop().work_once()
 
     def states(self) -> dict[str, str]:
         """holder -> state, for all deliveries."""

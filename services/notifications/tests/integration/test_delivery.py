@@ -23,7 +23,7 @@ def make_due(world: World, holders: int) -> None:
 def claim(world: World, limit: int = 100) -> list:
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
-        return leases.claim(connection, now, world.settings.lease, limit)
+        return leases.claim(connection, now, world.settings.lease, limit).claims
 
 
 def test_two_workers_never_claim_the_same_delivery(world: World) -> None:
@@ -84,7 +84,7 @@ def test_a_passing_refusal_is_tried_again(world: World) -> None:
     world.deliver()
     assert world.states() == {"h0": "retry"}
     world.server.answers.clear()
-    world.later(timedelta(seconds=10))
+    world.later(timedelta(seconds=75))
     world.deliver()
     assert world.states() == {"h0": "accepted"}
 
