@@ -75,7 +75,7 @@ def run_delivery(settings: Settings) -> None:
     from services.notifications.delivery import DeliveryLoop, run_until_dead
     from services.notifications.rate import RateGate
 
-    engine = make_engine(settings.database_url, "notifications-delivery")
+    engine = make_engine(settings.database_url, "notifications-delivery", ping=False)
     gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
     loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)

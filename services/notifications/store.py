@@ -97,8 +97,8 @@ def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:
         sa.text(
             "WITH batch AS MATERIALIZED (SELECT DISTINCT holder_id FROM tickets WHERE event_id = :event"
             "  AND active AND holder_id > :cursor ORDER BY holder_id LIMIT :limit),"
-            " made AS (INSERT INTO deliveries AS d (event_id, kind, lead_minutes, starts_at, edition, holder_id,"
-            "   due_at, state, next_attempt_at, finished_at)"
+            " made AS (INSERT INTO deliveries AS d (event_id, kind, lead_minutes, starts_at, edition,"
+            "   holder_id, due_at, state, next_attempt_at, finished_at)"
             "  SELECT event_id, kind, lead_minutes, starts_at, edition, holder_id, due_at, :state, :now,"
             "   CASE WHEN :state = 'expired' THEN CAST(:now AS timestamptz) END"
             "  FROM reminder_schedules, batch WHERE id = :schedule"
