@@ -33,7 +33,8 @@ def expire(connection: sa.Connection, now: datetime) -> int:
             "UPDATE deliveries SET state = 'expired', finished_at = :now,"
             " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
             " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
-            "  AND starts_at <= :now ORDER BY starts_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+            "  AND finished_at IS NULL AND starts_at <= :now ORDER BY starts_at LIMIT :limit"
+            "  FOR UPDATE SKIP LOCKED)"
         ),
         {"now": now, "limit": SWEEP_BATCH},
     ).rowcount

@@ -117,7 +117,11 @@ deliveries = sa.Table(
     ),
     sa.Index("deliveries_leased", "lease_until", postgresql_where=sa.text("state IN ('claimed', 'sending')")),
     sa.Index("deliveries_holder", "holder_id"),
-    sa.Index("deliveries_expiring", "starts_at", postgresql_where=sa.text("state IN ('pending', 'retry')")),
+    sa.Index(
+        "deliveries_expiring",
+        "starts_at",
+        postgresql_where=sa.text("state IN ('pending', 'retry') AND finished_at IS NULL"),
+    ),
 )
 
 # Addresses that are written to no more.
