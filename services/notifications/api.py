@@ -1,7 +1,6 @@
 """Door: HTTP in."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
@@ -15,6 +14,7 @@ from services.notifications.errors import (
     UnknownEvent,
     UnknownRun,
 )
+from services.notifications.settings import ReminderSettings
 from services.notifications.tasks import RunRequest
 from shared.auth import Authenticator, Principal
 from shared.http import (
@@ -50,8 +50,7 @@ class Doors:
     receiver: Receiver
     authenticator: Authenticator
     events: Owner
-    lead: timedelta
-    offset: timedelta
+    reminders: ReminderSettings
 
 
 def make_app(doors: Doors, vital: dict[str, Check], useful: dict[str, Check]) -> FastAPI:
@@ -86,7 +85,7 @@ def _runs(doors: Doors) -> APIRouter:
             _know_event(doors, wanted.event_id)
         run_id = new_id()
         with doors.engine.begin() as connection:
-            handlers.request_run(connection, run_id, wanted.event_id, wanted.again, doors.lead, doors.offset)
+            handlers.request_run(connection, run_id, wanted.event_id, wanted.again, doors.reminders)
         return {"message": "Event reminder task has been queued successfully", "task_id": run_id}
 
     @router.get("/api/notifications/runs/{task_id}")

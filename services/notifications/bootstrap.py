@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from services.notifications import tasks
 from services.notifications.handlers import MessageHandlers
+from services.notifications.mail.render import Composer
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
@@ -20,8 +21,13 @@ from shared.messages import SHAPES
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    handlers = MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+    handlers = MessageHandlers(settings.reminders)
     return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
+
+
+def make_composer(settings: Settings) -> Composer:
+    """Makes the mails."""
+    return Composer(settings.mail.sender, settings.public_url, settings.link_secret)
 
 
 def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
@@ -46,8 +52,7 @@ def make_http_app(settings: Settings) -> FastAPI:
         receiver=make_receiver(engine, settings),
         authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
         events=Owner(settings.events_url, settings.service_token),
-        lead=settings.reminders.lead,
-        offset=settings.reminders.clock_offset,
+        reminders=settings.reminders,
     )
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
@@ -76,7 +81,8 @@ def run_delivery(settings: Settings) -> None:
 
     engine = make_engine(settings.database_url, "notifications-delivery")
     connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
-    loop = DeliveryLoop(engine, settings.reminders, settings.mail.sender, connections, settings.heartbeat)
+    composer = make_composer(settings)
+    loop = DeliveryLoop(engine, settings.reminders, composer, connections, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
     app = _celery(settings)
     wire_receiver(app, make_receiver(engine, settings), ())
@@ -108,7 +114,7 @@ def run_beat(settings: Settings) -> None:
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:
-            plan_due(engine, settings.reminders.lead, settings.reminders.clock_offset)
+            plan_due(engine, settings.reminders)
         except (DBAPIError, PoolTimeout) as error:
             structlog.get_logger(__name__).warning("beat.database_away", error=str(error).strip())
         send_wake_up(app)

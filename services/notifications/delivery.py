@@ -8,7 +8,6 @@ connection of which nobody knows whether it arrived. No transaction is open whil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
@@ -19,9 +18,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.notifications import leases, store
 from services.notifications.errors import MailServerAway
-from services.notifications.mail.render import render
+from services.notifications.mail.render import Composer
 from services.notifications.model import Answer, Claim, decide
-from services.notifications.planning import plan_due, rearm_all
+from services.notifications.planning import plan_due
+from services.notifications.schedules import rearm_defaults
 from services.notifications.settings import ReminderSettings
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ class MailConnection(Protocol):
 
     def open(self) -> None: ...
 
-    def send(self, mail: EmailMessage, address: str) -> Answer: ...
+    def send(self, mail: bytes, address: str) -> Answer: ...
 
     def close(self) -> None: ...
 
@@ -47,13 +47,13 @@ class DeliveryLoop:
         self,
         engine: Engine,
         settings: ReminderSettings,
-        sender: str,
+        composer: Composer,
         connections: Sequence[MailConnection],
         heartbeat: Path | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._sender = sender
+        self._composer = composer
         self._connections = connections
         self._heartbeat = heartbeat
         self._wake = threading.Event()
@@ -94,11 +94,11 @@ class DeliveryLoop:
     def _arm(self) -> None:
         with self._engine.begin() as connection:
             now = store.database_now(connection, self._settings.clock_offset)
-            rearm_all(connection, self._settings.lead, now)
+            rearm_defaults(connection, self._settings.lead, now)
 
     def work_once(self, pool: ThreadPoolExecutor) -> int:
         """Plans, recovers, and sends until nothing is due; returns how many mails were handed over."""
-        plan_due(self._engine, self._settings.lead, self._settings.clock_offset)
+        plan_due(self._engine, self._settings)
         sent = 0
         while not self._stop_asked.is_set():
             claims = self._claim()
@@ -149,7 +149,7 @@ class DeliveryLoop:
     def _send_round(
         self, claims: Sequence[Claim], connections: Sequence[MailConnection], pool: ThreadPoolExecutor
     ) -> None:
-        mails = [_compose(claim, self._sender) for claim in claims]
+        mails = [_compose(claim, self._composer) for claim in claims]
         with self._engine.begin() as connection:
             now = store.database_now(connection, self._settings.clock_offset)
             mine = leases.mark_sending(connection, claims, now, self._settings.lease)
@@ -186,15 +186,15 @@ def _try_open(connection: MailConnection) -> str | None:
     return None
 
 
-def _compose(claim: Claim, sender: str) -> EmailMessage | str:
+def _compose(claim: Claim, composer: Composer) -> bytes | str:
     """The mail, or why there can be none: one bad address must not stop the round."""
     try:
-        return render(claim, sender)
+        return composer.compose(claim)
     except (ValueError, LookupError) as error:
         return f"the mail cannot be written: {error}"
 
 
-def _hand_over(work: tuple[Claim, EmailMessage | str, MailConnection]) -> Answer:
+def _hand_over(work: tuple[Claim, bytes | str, MailConnection]) -> Answer:
     claim, mail, connection = work
     if isinstance(mail, str):
         return Answer(550, mail)

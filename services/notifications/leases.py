@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications.model import Claim, Result, State
+from services.notifications.model import Claim, Content, Result, State
+from services.notifications.recipients import TOO_LATE
 from services.notifications.tables import deliveries
 
 
@@ -13,8 +14,12 @@ def expire(connection: sa.Connection, now: datetime) -> int:
     """Gives up what waits for an event that has started."""
     return connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.state.in_((State.PENDING, State.RETRY)), deliveries.c.starts_at <= now)
-        .values(state=State.EXPIRED, reason="the event had started", finished_at=now)
+        .where(deliveries.c.state.in_((State.PENDING, State.RETRY)), deliveries.c.useless_after <= now)
+        .values(
+            state=State.EXPIRED,
+            reason=sa.case((deliveries.c.reason == "", TOO_LATE), else_=deliveries.c.reason),
+            finished_at=now,
+        )
     ).rowcount
 
 
@@ -49,8 +54,11 @@ def claim(connection: sa.Connection, now: datetime, lease: timedelta, limit: int
             " FROM due, holders AS h, events AS e"
             " WHERE d.id = due.id AND h.id = d.holder_id AND e.id = d.event_id"
             " RETURNING d.id, d.fence, d.event_id, d.holder_id, d.kind, d.starts_at, d.composed_at,"
-            "  d.address, d.name, d.locale, d.attempts,"
-            "  d.content_version"
+            "  d.address, d.name, d.locale, d.attempts, d.content_version, d.lead_minutes, d.edition,"
+            "  d.useless_after, d.subject_id, d.confirms, d.known_version, e.organizer_id,"
+            "  ARRAY(SELECT t.code FROM tickets AS t WHERE t.event_id = d.event_id AND t.active"
+            "   AND t.holder_id = d.holder_id AND d.subject_id IN ('', t.id)"
+            "   ORDER BY t.code) AS codes"
         ),
         {"now": now, "until": now + lease, "limit": limit},
     ).all()
@@ -59,15 +67,17 @@ def claim(connection: sa.Connection, now: datetime, lease: timedelta, limit: int
 
 def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Claim]:
     wanted = {(row.event_id, row.content_version) for row in rows}
+    wanted |= {(row.event_id, row.known_version) for row in rows if row.known_version is not None}
     found = connection.execute(
         sa.text(
-            "SELECT event_id, version, name, location, timezone FROM event_contents"
+            "SELECT event_id, version, name, location, timezone, starts_at, ends_at, note, status"
+            " FROM event_contents"
             " WHERE (event_id, version) IN (SELECT * FROM"
             " unnest(CAST(:ids AS text[]), CAST(:versions AS bigint[])))"
         ),
         {"ids": [event for event, _ in wanted], "versions": [version for _, version in wanted]},
     )
-    contents = {(c.event_id, c.version): c for c in found}
+    contents = {(c.event_id, c.version): Content(*c[1:]) for c in found}
     claims = []
     for row in rows:
         content = contents[row.event_id, row.content_version]
@@ -87,6 +97,17 @@ def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Cl
                 location=content.location,
                 timezone=content.timezone,
                 attempts=row.attempts,
+                lead_minutes=row.lead_minutes,
+                edition=row.edition,
+                codes=tuple(row.codes),
+                content_version=row.content_version,
+                useless_after=row.useless_after,
+                subject_id=row.subject_id,
+                confirms=row.confirms,
+                organizer_id=row.organizer_id,
+                note=content.note,
+                ends_at=content.ends_at,
+                known=contents.get((row.event_id, row.known_version)),
             )
         )
     return claims

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.settings import (
     Environment,
@@ -33,7 +34,10 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReminderSettings:
-    """When reminders are due, and how deliveries are leased and tried again."""
+    """When reminders are due, what else is sent, and how deliveries are leased and tried again.
+
+    `settle`: how long an event has to stay as it is before its holders hear of a change.
+    """
 
     lead: timedelta
     tick: timedelta
@@ -42,6 +46,8 @@ class ReminderSettings:
     max_attempts: int
     resend_unknown: bool
     clock_offset: timedelta
+    settle: timedelta = timedelta(seconds=60)
+    confirm_orders: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Settings:
     events_url: str
     tickets_url: str
     service_token: str
+    public_url: str
+    link_secret: str
     heartbeat: Path | None
     log_level: str
     mail: MailSettings
@@ -71,11 +79,22 @@ def read_settings(env: Environment) -> Settings:
         events_url=env.get("EVENTS_URL") or "http://127.0.0.1:8102",
         tickets_url=env.get("TICKETS_URL") or "http://127.0.0.1:8103",
         service_token=required(env, "SERVICE_TOKEN"),
+        public_url=public_url(env),
+        link_secret=required(env, "LINK_SECRET"),
         heartbeat=Path(env["HEARTBEAT_FILE"]) if env.get("HEARTBEAT_FILE") else None,
         log_level=choice(env, "LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper(),
         mail=read_mail(env),
-        reminders=_read_reminders(env),
+        reminders=read_reminders(env),
     )
+
+
+def public_url(env: Environment) -> str:
+    """Where people reach the gateway: links in mails begin with it."""
+    url = env.get("PUBLIC_URL", "").strip().rstrip("/") or "http://127.0.0.1:8000"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or len(url) > 300:
+        raise SettingError("PUBLIC_URL", f"{url!r} is not an http:// or https:// address")
+    return url
 
 
 def read_broker_url(env: Environment) -> str:
@@ -104,7 +123,8 @@ def read_mail(env: Environment) -> MailSettings:
     )
 
 
-def _read_reminders(env: Environment) -> ReminderSettings:
+def read_reminders(env: Environment) -> ReminderSettings:
+    """When what is sent, and how often it is tried."""
     offset = env.get("CLOCK_OFFSET_SECONDS", "").strip() or "0"
     try:
         clock_offset = timedelta(seconds=float(offset))
@@ -118,4 +138,6 @@ def _read_reminders(env: Environment) -> ReminderSettings:
         max_attempts=integer(env, "DELIVERY_MAX_ATTEMPTS", 20, 1, 1000),
         resend_unknown=choice(env, "DELIVERY_UNKNOWN", "resend", ("resend", "hold")) == "resend",
         clock_offset=clock_offset,
+        settle=timedelta(seconds=integer(env, "NOTICE_SETTLE_SECONDS", 60, 0, 3600)),
+        confirm_orders=choice(env, "ORDER_CONFIRMATION", "on", ("on", "off")) == "on",
     )

@@ -1,6 +1,7 @@
 """The tables of notifications."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = sa.MetaData()
 
@@ -22,6 +23,12 @@ events = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("organizer_id", sa.Text),
     sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false()),
+    _time("ends_at"),
+    # Lead times in minutes; NULL is the default, an empty array is no reminders.
+    sa.Column("reminders", ARRAY(sa.Integer)),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    # Known from an order only, which need not tell everything.
+    sa.Column("hearsay", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 # What people were told of an event: a delivery's first claim fixes which version its mail is made of.
@@ -33,6 +40,12 @@ event_contents = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("location", sa.Text, nullable=False),
     sa.Column("timezone", sa.Text, nullable=False),
+    _time("starts_at", nullable=False),
+    _time("ends_at"),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("status", sa.Text, nullable=False, server_default="scheduled"),
+    # By its publisher's clock; NULL when that cannot be known.
+    _time("changed_at"),
 )
 
 # The recipient projection: people, and who holds what.
@@ -45,6 +58,7 @@ holders = sa.Table(
     sa.Column("email", sa.Text, nullable=False),
     sa.Column("locale", sa.Text, nullable=False),
     sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("holders_address", sa.text("lower(email)")),
 )
 tickets = sa.Table(
     "tickets",
@@ -55,10 +69,16 @@ tickets = sa.Table(
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
+    # Which version of the event the order was made by, and when, by the publisher's clock.
+    sa.Column("known_version", sa.BigInteger, nullable=False, server_default="0"),
+    _time("ordered_at"),
+    _time("gone_at"),
     sa.Index("tickets_active", "event_id", "holder_id", postgresql_where=sa.text("active")),
     sa.Index("tickets_holder", "holder_id"),
 )
 
+# A row for each (event, lead time), each run by hand and each notice. A notice's edition is the version it
+# tells of, `changed_at` when the first edit that it tells of was made.
 # `cursor` is the last holder who has his delivery; expansion goes on after him.
 schedules = sa.Table(
     "reminder_schedules",
@@ -68,10 +88,12 @@ schedules = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("lead_minutes", sa.Integer, nullable=False),
     _time("starts_at", nullable=False),
-    sa.Column("edition", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("edition", sa.BigInteger, nullable=False, server_default="0"),
     _time("due_at", nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("cursor", sa.Text, nullable=False, server_default=""),
+    _time("armed_at"),
+    _time("changed_at"),
     sa.UniqueConstraint("event_id", "kind", "lead_minutes", "starts_at", "edition"),
     sa.Index("schedules_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
 )
@@ -85,8 +107,14 @@ deliveries = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("lead_minutes", sa.Integer, nullable=False),
     _time("starts_at", nullable=False),
-    sa.Column("edition", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("edition", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("holder_id", sa.Text, nullable=False),
+    # The ticket of a confirmation; of a reminder that stands for a confirmation it is in `confirms`.
+    sa.Column("subject_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("confirms", sa.Text),
+    # The version of the event that the recipient of a notice was told last.
+    sa.Column("known_version", sa.BigInteger),
+    _time("useless_after", nullable=False),
     _time("due_at", nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Column("state", sa.Text, nullable=False),
@@ -103,7 +131,18 @@ deliveries = sa.Table(
     sa.Column("answer_code", sa.Integer),
     sa.Column("answer_text", sa.Text),
     _time("finished_at"),
-    sa.UniqueConstraint("event_id", "kind", "lead_minutes", "starts_at", "holder_id", "edition"),
+    sa.UniqueConstraint(
+        "event_id",
+        "kind",
+        "lead_minutes",
+        "starts_at",
+        "holder_id",
+        "edition",
+        "subject_id",
+        name="deliveries_once",
+    ),
+    sa.Index("deliveries_confirms", "confirms", postgresql_where=sa.text("confirms IS NOT NULL")),
+    sa.Index("deliveries_subject", "subject_id", postgresql_where=sa.text("subject_id <> ''")),
     sa.Index(
         "deliveries_claimable",
         "next_attempt_at",
@@ -131,4 +170,23 @@ run_schedules = sa.Table(
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("schedule_id", sa.BigInteger, sa.ForeignKey("reminder_schedules.id"), primary_key=True),
+)
+
+# Addresses that get nothing at all; a deleted person's is kept as `sha256:` and the hash of it.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+# People who want no reminders of an organizer; '' is of all.
+unsubscribes = sa.Table(
+    "unsubscribes",
+    metadata,
+    sa.Column("holder_id", sa.Text, primary_key=True),
+    sa.Column("organizer_id", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )

@@ -2,8 +2,6 @@
 
 import smtplib
 import ssl
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 
 from services.notifications.errors import MailServerAway
@@ -31,7 +29,7 @@ class SmtpConnection:
         except (OSError, smtplib.SMTPException) as error:
             raise MailServerAway(f"{type(error).__name__}: {error}") from None
 
-    def send(self, mail: EmailMessage, address: str) -> Answer:
+    def send(self, mail: bytes, address: str) -> Answer:
         """Hands one mail over. Never raises: a broken connection is an answer too."""
         assert self._smtp is not None, "open() comes first"
         try:
@@ -40,7 +38,7 @@ class SmtpConnection:
             self.close()
             return Answer(421, f"{type(error).__name__}: {error}")
 
-    def _transact(self, smtp: smtplib.SMTP, mail: EmailMessage, address: str) -> Answer:
+    def _transact(self, smtp: smtplib.SMTP, mail: bytes, address: str) -> Answer:
         options = [] if address.isascii() else ["SMTPUTF8"]
         if options and not smtp.has_extn("smtputf8"):
             return Answer(553, "the server does not take addresses that are not ASCII (RFC 6531)")
@@ -51,7 +49,7 @@ class SmtpConnection:
             if code >= 400:
                 smtp.rset()
                 return Answer(code, _text(text))
-        return self._data(smtp, _payload(mail, bool(options)))
+        return self._data(smtp, _payload(mail))
 
     def _data(self, smtp: smtplib.SMTP, payload: bytes) -> Answer:
         # From here on a break means that nobody knows (RFC 1047).
@@ -97,8 +95,7 @@ class SmtpConnection:
             smtp.close()
 
 
-def _payload(mail: EmailMessage, utf8: bool) -> bytes:
-    data = mail.as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
+def _payload(data: bytes) -> bytes:
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     # RFC 5321 4.5.2: a line that begins with a dot gets a second one.

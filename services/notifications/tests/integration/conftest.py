@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
+from services.notifications.mail.render import Composer
 from services.notifications.mail.smtp import SmtpConnection
 from services.notifications.settings import MailSettings, ReminderSettings, read_mail
 from shared.inbox import Receiver
@@ -24,6 +26,7 @@ REMINDERS = ReminderSettings(
     max_attempts=5,
     resend_unknown=True,
     clock_offset=timedelta(0),
+    confirm_orders=False,
 )
 
 
@@ -38,7 +41,7 @@ class World:
 
     def receive(self, body: object) -> None:
         """A message comes."""
-        handlers = MessageHandlers(self.settings.lead, self.settings.clock_offset)
+        handlers = MessageHandlers(self.settings)
         Receiver(self.engine, handlers.table()).receive(body)
 
     def order(self, event: str = "e1", holder: str = "h1", ticket: str = "", **event_data: Any) -> dict:
@@ -57,21 +60,33 @@ class World:
         """Time passes."""
         self.settings = replace(self.settings, clock_offset=self.settings.clock_offset + by)
 
+    @property
+    def composer(self) -> Composer:
+        return Composer(self.mail.sender, "https://tickets.dicoevent.example", "link secret")
+
     def loop(self, connections: int = 2) -> DeliveryLoop:
         """A sending loop of its own, as another process would have it."""
         links = [SmtpConnection(self.mail) for _ in range(connections)]
-        return DeliveryLoop(self.engine, self.settings, self.mail.sender, links)
+        return DeliveryLoop(self.engine, self.settings, self.composer, links)
 
     def deliver(self) -> int:
         """One turn of a sending loop; how many deliveries it dealt with."""
         with ThreadPoolExecutor(2) as pool:
             return self.loop().work_once(pool)
 
+    def reminders(self) -> list[EmailMessage]:
+        """The reminders that came: their subjects say so."""
+        return [mail for mail in self.server.mails if is_reminder(mail)]
+
     def states(self) -> dict[str, str]:
         """holder -> state, for all deliveries."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.text("SELECT holder_id, state FROM deliveries"))
             return {row.holder_id: row.state for row in rows}
+
+
+def is_reminder(mail: EmailMessage) -> bool:
+    return any(word in str(mail["Subject"]) for word in ("Reminder", "Pengingat"))
 
 
 @pytest.fixture
