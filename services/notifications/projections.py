@@ -108,8 +108,8 @@ def remove_event(
     connection.execute(
         sa.text(
             "INSERT INTO event_contents (event_id, version, name, location, timezone, starts_at, ends_at,"
-            " note, status, changed_at) SELECT id, sequence, name, location, timezone, starts_at, ends_at, note,"
-            " 'cancelled', :changed_at FROM events WHERE id = :id ON CONFLICT DO NOTHING"
+            " note, status, changed_at) SELECT id, sequence, name, location, timezone, starts_at, ends_at,"
+            " note, 'cancelled', :changed_at FROM events WHERE id = :id ON CONFLICT DO NOTHING"
         ),
         {"id": event_id, "changed_at": changed_at},
     )

@@ -1,4 +1,4 @@
-"""A delivery as a mail: what its recipients have in common is compiled once, then their own words filled in."""
+"""A delivery as a mail: what all recipients share is compiled once, their own words are filled in."""
 
 import threading
 from collections import OrderedDict
@@ -149,7 +149,6 @@ def master(claim: Claim, composer: Composer) -> EmailMessage:
     mail["Date"] = hole("date")
     mail["Message-ID"] = hole("message_id")
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation answers, please
-    mail["Content-Language"] = lang
     if Kind(claim.kind).reminds:
         mail["List-Unsubscribe"] = f"<{hole('unsubscribe')}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
@@ -165,6 +164,7 @@ def master(claim: Claim, composer: Composer) -> EmailMessage:
     part = list(mail.iter_attachments())[-1]
     part.set_param("charset", "utf-8")
     part.set_param("method", method)
+    mail["Content-Language"] = lang
     return mail
 
 

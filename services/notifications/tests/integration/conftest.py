@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from services.notifications import leases, planning, projections, store
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
 from services.notifications.mail.render import Composer
 from services.notifications.mail.smtp import SmtpConnection
+from services.notifications.model import Claim
 from services.notifications.settings import MailSettings, ReminderSettings, read_mail
 from shared.inbox import Receiver
 from shared.testing import RecordingMailServer, example
@@ -50,11 +52,53 @@ class World:
         message = example("ticket.ordered")
         data = message["data"]
         starts_at = datetime.now(UTC) + self.settings.clock_offset + starts_in
-        data["event"].update(id=event, version=1, starts_at=starts_at.isoformat(), ends_at=None, **event_data)
+        facts = {"id": event, "version": 1, "starts_at": starts_at.isoformat(), "ends_at": None, **event_data}
+        data["event"].update(facts)
         data["holder"].update(id=holder, email=f"{holder}@dicoevent.example", locale="en")
         data["ticket"]["id"] = ticket or f"{event}-{holder}"
         self.receive(message)
         return message
+
+    def change(self, message: dict, version: int, kind: str = "event.updated", **data: Any) -> None:
+        """The event of an order message is changed; `starts_in` counts from now."""
+        changed = example(kind, sequence=version)
+        facts = {**message["data"]["event"], "version": version, **data}
+        if "starts_in" in data:
+            facts["starts_at"] = (self.now() + facts.pop("starts_in")).isoformat()
+        changed["data"] = {"id": facts["id"]} if kind == "event.deleted" else facts
+        self.receive(changed)
+
+    def receive_code(self, ticket: str, code: str) -> None:
+        """The first holder orders another ticket for the first event."""
+        message = example("ticket.ordered")
+        with self.engine.connect() as connection:
+            event = projections.find_event(connection, "e1")
+        assert event is not None
+        message["data"]["event"].update(id="e1", version=event.version, starts_at=event.starts_at.isoformat())
+        message["data"]["holder"].update(id="h1", email="h1@dicoevent.example", locale="en")
+        message["data"]["ticket"].update(id=ticket, code=code)
+        self.receive(message)
+
+    def plan(self) -> None:
+        """What is due is expanded, nothing is sent."""
+        planning.plan_due(self.engine, self.settings)
+
+    def claim(self, limit: int = 100) -> list[Claim]:
+        """A worker takes what is due."""
+        with self.engine.begin() as connection:
+            now = store.database_now(connection, self.settings.clock_offset)
+            return leases.claim(connection, now, self.settings.lease, limit)
+
+    def give_back(self, event: str, holder: str, ticket: str) -> None:
+        """A ticket is cancelled."""
+        gone = example("ticket.cancelled", sequence=2)
+        gone["data"] = {"ticket_id": ticket, "event_id": event, "holder_id": holder}
+        self.receive(gone)
+
+    def now(self) -> datetime:
+        """The service's time."""
+        with self.engine.connect() as connection:
+            return store.database_now(connection, self.settings.clock_offset)
 
     def later(self, by: timedelta) -> None:
         """Time passes."""
@@ -77,6 +121,20 @@ class World:
     def reminders(self) -> list[EmailMessage]:
         """The reminders that came: their subjects say so."""
         return [mail for mail in self.server.mails if is_reminder(mail)]
+
+    def subjects(self, holder: str | None = None) -> list[str]:
+        """The subjects of the mails that came, in order; for one holder or all."""
+        return [
+            str(mail["Subject"])
+            for mail in self.server.mails
+            if holder is None or mail["To"].addresses[0].addr_spec == f"{holder}@dicoevent.example"
+        ]
+
+    def story(self, holder: str = "h1") -> list[tuple[str, int, str, str]]:
+        """(kind, lead time, state, reason) of each delivery of a holder, oldest first."""
+        query = "SELECT kind, lead_minutes, state, reason FROM deliveries WHERE holder_id = :h ORDER BY id"
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query), {"h": holder})]
 
     def states(self) -> dict[str, str]:
         """holder -> state, for all deliveries."""
