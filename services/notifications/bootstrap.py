@@ -6,11 +6,11 @@ from typing import Any
 
 from celery import Celery
 from fastapi import FastAPI
+from redis import Redis
 from sqlalchemy import Engine
 
 from services.notifications import tasks
 from services.notifications.handlers import MessageHandlers
-from services.notifications.mail.render import Composer
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
@@ -23,11 +23,6 @@ def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None 
     """The door for messages, with this service's handlers behind it."""
     handlers = MessageHandlers(settings.reminders)
     return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
-
-
-def make_composer(settings: Settings) -> Composer:
-    """Makes the mails."""
-    return Composer(settings.mail.sender, settings.public_url, settings.link_secret)
 
 
 def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
@@ -77,12 +72,11 @@ def run_delivery(settings: Settings) -> None:
     """The delivery process: the sending loop, woken by the queue, by NOTIFY and by its own sweep."""
     from services.notifications import store
     from services.notifications.delivery import DeliveryLoop, run_until_dead
-    from services.notifications.mail.smtp import SmtpConnection
+    from services.notifications.rate import RateGate
 
     engine = make_engine(settings.database_url, "notifications-delivery")
-    connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
-    composer = make_composer(settings)
-    loop = DeliveryLoop(engine, settings.reminders, composer, connections, settings.heartbeat)
+    gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
+    loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
     app = _celery(settings)
     wire_receiver(app, make_receiver(engine, settings), ())
@@ -96,7 +90,17 @@ def run_delivery(settings: Settings) -> None:
     run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
     loop.stop()
     listener.stop()
-    thread.join(settings.mail.timeout_seconds + 5)
+    thread.join(settings.reminders.grace.total_seconds() + 5)
+
+
+def redis_for_rate(url: str) -> Redis:
+    """The Redis of the token bucket: half a second, then each worker goes by itself."""
+    return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+
+
+def worker_name() -> str:
+    """This process among all delivery workers."""
+    return f"{os.uname().nodename}.{os.getpid()}"
 
 
 def run_beat(settings: Settings) -> None:

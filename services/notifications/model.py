@@ -1,7 +1,7 @@
 """The states of a delivery and a schedule, and the rules between them; pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -129,14 +129,22 @@ class Claim:
     note: str = ""
     ends_at: datetime | None = None
     known: Content | None = None
+    worded_at: datetime | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the mail server said. Code 0: the connection broke after DATA, so nobody knows."""
+    """What the mail server said. Code 0: the connection broke after the final dot, so nobody knows.
+
+    `lost`: the connection broke before the final dot. `untried`: and it was a kept connection on which the
+    server had not said a word about this mail.
+    """
 
     code: int
     text: str
+    lost: bool = False
+    untried: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -154,31 +162,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What follows from an answer."""
+    """What follows from an answer. `suppress`: the address; `pause`: the whole campaign."""
 
     state: State
     next_attempt_at: datetime | None
     answer: Answer
-
-
-def decide(answer: Answer, claim: Claim, now: datetime, max_attempts: int, resend_unknown: bool) -> Result:
-    """The next state of a delivery after an answer; retries end with the start of the event."""
-    if answer.accepted:
-        return Result(State.ACCEPTED, None, answer)
-    if answer.permanent:
-        return Result(State.FAILED, None, answer)
-    if answer.unknown and not resend_unknown:
-        return Result(State.UNKNOWN, None, answer)
-    attempt = claim.attempts + 1
-    at = now + backoff(attempt, claim.id)
-    if attempt >= max_attempts:
-        return Result(State.FAILED, None, answer)
-    if at >= claim.starts_at:
-        return Result(State.EXPIRED, None, answer)
-    return Result(State.RETRY, at, answer)
-
-
-def backoff(attempt: int, spread: int) -> timedelta:
-    """5 s, 10 s, 20 s .. 5 min, each up to a fifth longer, so that they do not all come at once."""
-    seconds = min(300.0, 5.0 * 2 ** min(attempt - 1, 10))
-    return timedelta(seconds=seconds * (1 + (spread % 100) / 500))
+    suppress: bool = False
+    pause: bool = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.notifications.model import EventFacts, Kind, State
 from services.notifications.schedule import useless_after
@@ -182,7 +183,7 @@ def withdraw_covered(
         deliveries.c.kind == Kind.REMINDER,
         deliveries.c.starts_at == schedule.starts_at,
         deliveries.c.lead_minutes > schedule.lead_minutes,
-        deliveries.c.holder_id.in_(holders),
+        deliveries.c.holder_id == sa.any_(sa.cast(list(holders), ARRAY(sa.Text))),
     )
 
 

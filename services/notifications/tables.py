@@ -29,6 +29,7 @@ events = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     # Known from an order only, which need not tell everything.
     sa.Column("hearsay", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("events_starting", "starts_at", postgresql_where=sa.text("NOT deleted")),
 )
 
 # What people were told of an event: a delivery's first claim fixes which version its mail is made of.
@@ -143,6 +144,10 @@ deliveries = sa.Table(
     ),
     sa.Index("deliveries_confirms", "confirms", postgresql_where=sa.text("confirms IS NOT NULL")),
     sa.Index("deliveries_subject", "subject_id", postgresql_where=sa.text("subject_id <> ''")),
+    # While `frozen` a copy may be out there: address, name, codes and words (of `worded_at`) stay.
+    sa.Column("frozen", sa.Boolean, nullable=False, server_default=sa.false()),
+    _time("worded_at"),
+    sa.Column("codes", sa.ARRAY(sa.Text)),
     sa.Index(
         "deliveries_claimable",
         "next_attempt_at",
@@ -151,6 +156,30 @@ deliveries = sa.Table(
     ),
     sa.Index("deliveries_leased", "lease_until", postgresql_where=sa.text("state IN ('claimed', 'sending')")),
     sa.Index("deliveries_holder", "holder_id"),
+    sa.Index(
+        "deliveries_expiring", "useless_after", postgresql_where=sa.text("state IN ('pending', 'retry')")
+    ),
+)
+
+# Addresses that are written to no more; a deleted person's is kept as `sha256:` and its hash.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+# Mails of one event and kind that rest because the server refused one by its policy.
+campaign_pauses = sa.Table(
+    "campaign_pauses",
+    metadata,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    _time("paused_at", nullable=False),
+    _time("paused_until", nullable=False),
 )
 
 # Work that was asked for; the task id that an admin gets is the id of a run.
@@ -170,16 +199,6 @@ run_schedules = sa.Table(
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("schedule_id", sa.BigInteger, sa.ForeignKey("reminder_schedules.id"), primary_key=True),
-)
-
-# Addresses that get nothing at all; a deleted person's is kept as `sha256:` and the hash of it.
-suppressions = sa.Table(
-    "suppressions",
-    metadata,
-    sa.Column("address", sa.Text, primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False, server_default=""),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )
 
 # People who want no reminders of an organizer; '' is of all.

@@ -1,8 +1,6 @@
 """A delivery as a mail: what all recipients share is compiled once, their own words are filled in."""
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 from services.notifications.link_tokens import unsubscribe_url
 from services.notifications.mail.calendar import write_calendar
-from services.notifications.mail.compiled import CompiledMail, hole, many_lines
+from services.notifications.mail.compiled import hole, many_lines
 from services.notifications.mail.words import (
     NAMELESS,
     day_and_time,
@@ -42,7 +40,6 @@ _SUBJECTS = {
     ("id", "again"): "Jadi berlangsung: {event}, {day}",
     ("id", "cancelled"): "Dibatalkan: {event} tidak jadi berlangsung",
 }
-_MASTERS_KEPT = 256
 _QR_CID = "ticket-qr"
 
 
@@ -62,37 +59,12 @@ class ContentKey:
     ticket: str = ""
 
 
-@dataclass(frozen=True)
-class Composer:
-    """Makes mails: `sender` is the From header; links lead to `public_url`, signed with `link_secret`."""
+@dataclass(frozen=True, slots=True)
+class LinkBase:
+    """Where links in mails lead, and what they are signed with."""
 
-    sender: str
     public_url: str
-    link_secret: str
-    _masters: OrderedDict[ContentKey, CompiledMail] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def compose(self, claim: Claim) -> bytes:
-        """The mail as it goes out; the same claim always makes the same bytes. Raises ValueError for an
-        address that nobody can write to.
-        """
-        return self._compiled(claim).fill(values(claim, self))
-
-    def _compiled(self, claim: Claim) -> CompiledMail:
-        key = content_key(claim)
-        with self._lock:
-            found = self._masters.get(key)
-        if found is None:
-            found = CompiledMail.of(master(claim, self))
-            if not key.ticket:
-                self._keep(key, found)
-        return found
-
-    def _keep(self, key: ContentKey, compiled: CompiledMail) -> None:
-        with self._lock:
-            self._masters[key] = compiled
-            while len(self._masters) > _MASTERS_KEPT:
-                self._masters.popitem(last=False)
+    secret: str
 
 
 def content_key(claim: Claim) -> ContentKey:
@@ -104,14 +76,18 @@ def content_key(claim: Claim) -> ContentKey:
         kind=claim.kind,
         lang=language(claim.locale),
         starts_at=claim.starts_at,
-        minutes=remaining_minutes(claim.starts_at, claim.composed_at),
-        stamp=claim.composed_at.astimezone(UTC).replace(second=0, microsecond=0),
+        minutes=remaining_minutes(claim.starts_at, _worded_at(claim)),
+        stamp=_worded_at(claim).astimezone(UTC).replace(second=0, microsecond=0),
         has_codes=any(claim.codes),
         ticket=f"{claim.subject_id}{claim.confirms or ''}",
     )
 
 
-def values(claim: Claim, composer: Composer) -> dict[str, str]:
+def _worded_at(claim: Claim) -> datetime:
+    return claim.worded_at or claim.composed_at
+
+
+def values(claim: Claim, sender: str, links: LinkBase) -> dict[str, str]:
     """A recipient's own words, one for each hole of a master."""
     name = short(claim.name, 100)
     return {
@@ -119,11 +95,9 @@ def values(claim: Claim, composer: Composer) -> dict[str, str]:
         "address": claim.address,
         "greeting": f" {name}" if name else "",
         "codes": ", ".join(short(code, 64) for code in claim.codes if code)[:2000],
-        "message_id": message_id(claim, composer.sender),
+        "message_id": message_id(claim, sender),
         "date": rfc5322_date(claim.composed_at),
-        "unsubscribe": unsubscribe_url(
-            composer.public_url, composer.link_secret, claim.holder_id, claim.organizer_id
-        ),
+        "unsubscribe": unsubscribe_url(links.public_url, links.secret, claim.holder_id, claim.organizer_id),
     }
 
 
@@ -138,13 +112,13 @@ def domain_of(sender: str) -> str:
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
 
 
-def master(claim: Claim, composer: Composer) -> EmailMessage:
+def master(claim: Claim, sender: str) -> EmailMessage:
     """The mail of a claim with holes for its recipient's own words: text, HTML, picture and .ics."""
     lang, wording = language(claim.locale), _wording(claim)
     words = _words(claim, lang)
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = _SUBJECTS[lang, wording].format(**words)
-    mail["From"] = composer.sender
+    mail["From"] = sender
     mail["To"] = hole("to")
     mail["Date"] = hole("date")
     mail["Message-ID"] = hole("message_id")
@@ -158,7 +132,7 @@ def master(claim: Claim, composer: Composer) -> EmailMessage:
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     if words["qr"]:
         _add_picture(mail, claim.codes[0])
-    calendar = _calendar(claim, composer, words["event"])
+    calendar = _calendar(claim, sender, words["event"])
     method = "CANCEL" if claim.kind == Kind.CANCELLED else "PUBLISH"
     mail.add_attachment(calendar, maintype="text", subtype="calendar", filename="event.ics")
     part = list(mail.iter_attachments())[-1]
@@ -188,7 +162,7 @@ def _words(claim: Claim, lang: str) -> dict[str, Any]:
         "location": short(location, 500),
         "start": start_in_words(claim.starts_at, claim.timezone, lang),
         "day": day_and_time(claim.starts_at, claim.timezone, lang),
-        "when": words_for(remaining_minutes(claim.starts_at, claim.composed_at), lang),
+        "when": words_for(remaining_minutes(claim.starts_at, _worded_at(claim)), lang),
         "note": note.split("\n") if note else [],
         "old_start": start_in_words(known.starts_at, known.timezone, lang) if known else "",
         "old_location": short(known.location, 500) if known else "",
@@ -203,12 +177,12 @@ def _words(claim: Claim, lang: str) -> dict[str, Any]:
     }
 
 
-def _calendar(claim: Claim, composer: Composer, name: str) -> bytes:
+def _calendar(claim: Claim, sender: str, name: str) -> bytes:
     cancelled = claim.kind == Kind.CANCELLED
     location = claim.known.location if cancelled and claim.known else claim.location
     return write_calendar(
         event_id=claim.event_id,
-        domain=domain_of(composer.sender),
+        domain=domain_of(sender),
         version=claim.content_version,
         name=name,
         location=location,
@@ -216,7 +190,7 @@ def _calendar(claim: Claim, composer: Composer, name: str) -> bytes:
         starts_at=claim.starts_at,
         ends_at=None if cancelled else claim.ends_at,
         stamp=content_key(claim).stamp,
-        sender=parseaddr(composer.sender)[1],
+        sender=parseaddr(sender)[1],
         cancelled=cancelled,
     )
 

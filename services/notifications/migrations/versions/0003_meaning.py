@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 CHANGES = """
 ALTER TABLE events
@@ -51,13 +51,8 @@ CREATE INDEX deliveries_subject ON deliveries (subject_id) WHERE subject_id <> '
 
 CREATE INDEX holders_address ON holders (lower(email));
 
-CREATE TABLE IF NOT EXISTS suppressions (
-    address TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    detail TEXT DEFAULT '' NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    PRIMARY KEY (address)
-);
+DROP INDEX deliveries_expiring;
+CREATE INDEX deliveries_expiring ON deliveries (useless_after) WHERE state IN ('pending', 'retry');
 
 CREATE TABLE unsubscribes (
     holder_id TEXT NOT NULL,

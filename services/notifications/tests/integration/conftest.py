@@ -1,7 +1,6 @@
 """A notifications service on real parts: its database, a mail server, and the sending loop."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -13,9 +12,10 @@ import sqlalchemy as sa
 from services.notifications import leases, planning, projections, store
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
-from services.notifications.mail.render import Composer
-from services.notifications.mail.smtp import SmtpConnection
+from services.notifications.mail.compose import Composer
+from services.notifications.mail.render import LinkBase
 from services.notifications.model import Claim
+from services.notifications.rate import RateGate
 from services.notifications.settings import MailSettings, ReminderSettings, read_mail
 from shared.inbox import Receiver
 from shared.testing import RecordingMailServer, example
@@ -87,7 +87,7 @@ class World:
         """A worker takes what is due."""
         with self.engine.begin() as connection:
             now = store.database_now(connection, self.settings.clock_offset)
-            return leases.claim(connection, now, self.settings.lease, limit)
+            return leases.claim(connection, now, self.settings.lease, limit).claims
 
     def give_back(self, event: str, holder: str, ticket: str) -> None:
         """A ticket is cancelled."""
@@ -104,19 +104,14 @@ class World:
         """Time passes."""
         self.settings = replace(self.settings, clock_offset=self.settings.clock_offset + by)
 
-    @property
-    def composer(self) -> Composer:
-        return Composer(self.mail.sender, "https://tickets.dicoevent.example", "link secret")
-
-    def loop(self, connections: int = 2) -> DeliveryLoop:
-        """A sending loop of its own, as another process would have it."""
-        links = [SmtpConnection(self.mail) for _ in range(connections)]
-        return DeliveryLoop(self.engine, self.settings, self.composer, links)
+    def loop(self, **mail: Any) -> DeliveryLoop:
+        """A sending loop of its own, as another process would have it; `mail` changes its mail settings."""
+        gate = RateGate(None, 0, "test")
+        return DeliveryLoop(self.engine, self.settings, replace(self.mail, **mail), gate)
 
     def deliver(self) -> int:
         """One turn of a sending loop; how many deliveries it dealt with."""
-        with ThreadPoolExecutor(2) as pool:
-            return self.loop().work_once(pool)
+        return self.loop().work_once()
 
     def reminders(self) -> list[EmailMessage]:
         """The reminders that came: their subjects say so."""
@@ -136,6 +131,11 @@ class World:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(query), {"h": holder})]
 
+    @property
+    def composer(self) -> Composer:
+        """What makes the mails."""
+        return Composer(self.mail.sender, LinkBase(self.mail.public_url, self.mail.link_secret))
+
     def states(self) -> dict[str, str]:
         """holder -> state, for all deliveries."""
         with self.engine.connect() as connection:
@@ -150,5 +150,7 @@ def is_reminder(mail: EmailMessage) -> bool:
 @pytest.fixture
 def world(make_service_engine: Callable[[str], sa.Engine]) -> Iterator[World]:
     with RecordingMailServer() as server:
-        mail = read_mail({"MAIL_HOST": "127.0.0.1", "MAIL_PORT": str(server.port)})
+        mail = read_mail(
+            {"MAIL_HOST": "127.0.0.1", "MAIL_PORT": str(server.port), "LINK_SECRET": "link secret"}
+        )
         yield World(make_service_engine("notifications"), server, mail)

@@ -24,7 +24,7 @@ def make_due(world: World, holders: int) -> None:
 def claim(world: World, limit: int = 100) -> list:
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
-        return leases.claim(connection, now, world.settings.lease, limit)
+        return leases.claim(connection, now, world.settings.lease, limit).claims
 
 
 def test_two_workers_never_claim_the_same_delivery(world: World) -> None:
@@ -51,7 +51,7 @@ def test_what_a_dead_worker_was_sending_is_sent_again_with_the_same_message_id(w
     with world.engine.begin() as connection:
         now = store.database_now(connection, world.settings.clock_offset)
         leases.mark_sending(connection, claims, now, world.settings.lease)
-    first = message_from_bytes(world.composer.compose(claims[0]), policy=default)
+    first = message_from_bytes(world.composer.compose(claims[0])[1], policy=default)
     world.later(world.settings.lease)
     world.deliver()
     [mail] = world.server.mails
@@ -85,7 +85,7 @@ def test_a_passing_refusal_is_tried_again(world: World) -> None:
     world.deliver()
     assert world.states() == {"h0": "retry"}
     world.server.answers.clear()
-    world.later(timedelta(seconds=10))
+    world.later(timedelta(seconds=75))
     world.deliver()
     assert world.states() == {"h0": "accepted"}
 

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from services.notifications.recipients import COVERED, LEAD_GONE
-from services.notifications.schedules import rearm_defaults
 from services.notifications.tests.integration.conftest import World
 
 DAY = timedelta(days=1)
@@ -98,8 +97,7 @@ def test_a_lead_time_that_was_due_before_it_was_added_reminds_nobody_again(world
 def test_another_default_counts_for_events_that_name_none(world: World) -> None:
     world.order(event="plain", holder="a", starts_in=timedelta(hours=5))
     world.order(event="own", holder="b", starts_in=timedelta(hours=5), reminders=[60])
-    with world.engine.begin() as connection:
-        rearm_defaults(connection, timedelta(hours=5), world.now())
+    world.settings = replace(world.settings, lead=timedelta(hours=5))
     world.deliver()
     assert world.server.addresses() == ["a@dicoevent.example"]
     with world.engine.connect() as connection:

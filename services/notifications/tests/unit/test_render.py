@@ -8,16 +8,19 @@ from email.policy import default
 
 import pytest
 
-from services.notifications.mail.render import Composer
+from services.notifications.mail.compose import Composer
+from services.notifications.mail.render import LinkBase
 from services.notifications.mail.words import language, words_for
 from services.notifications.model import Claim
 from services.notifications.tests.unit.test_model import CLAIM
 
-COMPOSER = Composer("DicoEvent <reminders@dicoevent.example>", "https://dicoevent.example", "secret")
+COMPOSER = Composer(
+    "DicoEvent <reminders@dicoevent.example>", LinkBase("https://dicoevent.example", "secret")
+)
 
 
 def render(claim: Claim) -> EmailMessage:
-    raw = COMPOSER.compose(claim)
+    _, raw = COMPOSER.compose(claim)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", raw) is None
     mail = message_from_bytes(raw, policy=default)
     assert isinstance(mail, EmailMessage)
