@@ -48,6 +48,7 @@ def make_http_app(settings: Settings) -> FastAPI:
         authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
         events=Owner(settings.events_url, settings.service_token),
         reminders=settings.reminders,
+        mail=settings.mail,
     )
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
@@ -74,7 +75,8 @@ def run_delivery(settings: Settings) -> None:
     from services.notifications.delivery import DeliveryLoop, run_until_dead
     from services.notifications.rate import RateGate
 
-    engine = make_engine(settings.database_url, "notifications-delivery")
+    # The ledger says which worker sent a mail: by the name of its database connection.
+    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63])
     gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
     loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)

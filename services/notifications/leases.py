@@ -104,6 +104,7 @@ def _take(connection: sa.Connection, ids: list[int], now: datetime, lease: timed
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET state = 'claimed', fence = d.fence + 1, lease_until = :until,"
+            "  claimed_at = :now, worker = current_setting('application_name'),"
             "  composed_at = coalesce(d.composed_at, :now),"
             "  worded_at = CASE WHEN d.frozen THEN d.worded_at ELSE :now END,"
             "  address = CASE WHEN d.frozen THEN d.address ELSE h.email END,"
@@ -202,13 +203,13 @@ def mark_sending(
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1, frozen = true,"
-            "  lease_until = :until"
+            "  lease_until = :until, sending_at = :now"
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "  AS mine(id, fence, attempts)"
             " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
             " RETURNING d.id"
         ),
-        {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease},
+        {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
     )
     return set(rows.scalars())
 
@@ -269,7 +270,24 @@ def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], n
             "next_at": [r.next_attempt_at for _, r in results],
         },
     )
-    return set(rows.scalars())
+    kept = set(rows.scalars())
+    _note(connection, [(c, r) for c, r in results if c.id in kept and r.state != State.ACCEPTED], now)
+    return kept
+
+
+def _note(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime) -> None:
+    if not results:
+        return
+    connection.execute(
+        sa.text(
+            "INSERT INTO delivery_attempts (delivery_id, at, worker, state, code, answer) VALUES"
+            " (:id, :now, current_setting('application_name'), :state, :code, :answer)"
+        ),
+        [
+            {"id": c.id, "now": now, "state": r.state, "code": r.answer.code, "answer": r.answer.text[:500]}
+            for c, r in results
+        ],
+    )
 
 
 def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:

@@ -30,7 +30,8 @@ class ScheduleState(StrEnum):
 class Kind(StrEnum):
     """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that.
 
-    `confirmation` is of one order; `moved` and `cancelled` are notices of a changed event.
+    `confirmation` is of one order; `moved` and `cancelled` are notices of a changed event; `test` is a mail
+    that somebody sends to himself to see what it looks like.
     """
 
     REMINDER = "reminder"
@@ -38,6 +39,7 @@ class Kind(StrEnum):
     CONFIRMATION = "confirmation"
     MOVED = "moved"
     CANCELLED = "cancelled"
+    TEST = "test"
 
     @property
     def reminds(self) -> bool:

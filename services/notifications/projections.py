@@ -167,6 +167,12 @@ def holder_of(connection: sa.Connection, ticket_id: str) -> str | None:
     )
 
 
+def find_holder(connection: sa.Connection, holder_id: str) -> sa.Row | None:
+    """A person's name, email and locale, None for one who is unknown or deleted."""
+    known = (holders.c.id == holder_id) & ~holders.c.deleted
+    return connection.execute(sa.select(holders).where(known)).one_or_none()
+
+
 def find_contents(connection: sa.Connection, event_id: str) -> dict[int, Content]:
     """Every version of what people could be told of an event."""
     rows = connection.execute(sa.select(event_contents).where(event_contents.c.event_id == event_id))

@@ -102,7 +102,7 @@ def add(
             "subject_id": mailing.subject_id,
             "confirms": mailing.confirms,
             "due_at": mailing.due_at,
-            "useless_after": useless_after(mailing.kind, mailing.starts_at),
+            "useless_after": useless_after(mailing.kind, mailing.starts_at, mailing.due_at),
             "covered": mailing.covered,
             "late": mailing.late,
             "reminds": mailing.kind.reminds,
@@ -239,6 +239,13 @@ def is_confirmed(connection: sa.Connection, ticket_id: str) -> bool:
     return bool(connection.scalar(sa.select(sa.exists().where(mine, ~gone))))
 
 
+def id_of_test(connection: sa.Connection, subject_id: str) -> int:
+    """The delivery of a test mail."""
+    return connection.execute(
+        sa.select(deliveries.c.id).where(deliveries.c.subject_id == subject_id)
+    ).scalar_one()
+
+
 def wants_reminders(connection: sa.Connection, event: EventFacts, holder_id: str) -> bool:
     """Whether somebody has not said that he wants no reminders of this organizer, or of all."""
     left = connection.scalar(
@@ -302,6 +309,13 @@ def forget(connection: sa.Connection, holder_id: str, address: str | None) -> No
         sa.update(deliveries).where(deliveries.c.holder_id == holder_id).values(address=None, name=None)
     )
     if address:
+        connection.execute(
+            sa.text(
+                "UPDATE delivery_attempts AS a SET answer = replace(answer, :address, 'deleted')"
+                " FROM deliveries AS d WHERE d.id = a.delivery_id AND d.holder_id = :holder"
+            ),
+            {"address": address, "holder": holder_id},
+        )
         connection.execute(
             sa.text(
                 "UPDATE deliveries SET answer_text = replace(answer_text, :address, 'deleted')"

@@ -16,7 +16,7 @@ CANCELLATION_IS_NEWS = timedelta(days=1)
 
 def due_at(starts_at: datetime, lead: timedelta) -> datetime:
     """When the reminder of an event is due: an instant, whatever the clocks on its walls do until then."""
-    return starts_at - lead
+    return _shifted(starts_at, -lead)
 
 
 def leads_of(event: EventFacts, default: timedelta) -> tuple[timedelta, ...]:
@@ -100,9 +100,18 @@ def notice_due(now: datetime, first_edit: datetime, settle: timedelta, starts_at
     return now if starts_at <= due + settle else max(now, due)
 
 
-def useless_after(kind: Kind, starts_at: datetime) -> datetime:
+def useless_after(kind: Kind, starts_at: datetime, due: datetime) -> datetime:
     """After this a mail helps nobody."""
-    return starts_at + CANCELLATION_IS_NEWS if kind == Kind.CANCELLED else starts_at
+    if kind == Kind.TEST:
+        return due + timedelta(hours=1)
+    return _shifted(starts_at, CANCELLATION_IS_NEWS) if kind == Kind.CANCELLED else starts_at
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:  # the first and the last days of the calendar
+        return moment
 
 
 def _moved(before: EventFacts | Content, after: EventFacts | Content) -> bool:

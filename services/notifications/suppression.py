@@ -61,6 +61,12 @@ def list_suppressions(
     return connection.execute(query.limit(page_size + 1).offset(offset)).all()
 
 
+def get_suppression(connection: sa.Connection, address: str) -> sa.Row:
+    """An address that is on the list."""
+    mine = suppressions.c.address == address_key(address)
+    return connection.execute(sa.select(suppressions).where(mine)).one()
+
+
 def count_suppressions(connection: sa.Connection) -> int:
     """How many addresses are on the list."""
     return connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) or 0
@@ -78,7 +84,10 @@ def resubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, no
     mine = unsubscribes.c.holder_id == holder_id
     named = unsubscribes.c.organizer_id.in_((organizer_id, "")) if organizer_id else sa.true()
     connection.execute(sa.delete(unsubscribes).where(mine, named))
-    _revive(connection, UNSUBSCRIBED, now, *_reminders_of(holder_id, organizer_id))
+    still = unsubscriptions(connection, holder_id)
+    unwanted = sa.select(events.c.id).where(sa.func.coalesce(events.c.organizer_id, "").in_(still))
+    mine = _reminders_of(holder_id, "")
+    _revive(connection, UNSUBSCRIBED, now, *mine, deliveries.c.event_id.not_in(unwanted))
 
 
 def unsubscriptions(connection: sa.Connection, holder_id: str) -> set[str]:

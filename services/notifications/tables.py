@@ -116,6 +116,10 @@ deliveries = sa.Table(
     # The version of the event that the recipient of a notice was told last.
     sa.Column("known_version", sa.BigInteger),
     _time("useless_after", nullable=False),
+    # Of the last attempt; earlier ones that came to nothing are in delivery_attempts.
+    _time("claimed_at"),
+    _time("sending_at"),
+    sa.Column("worker", sa.Text),
     _time("due_at", nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Column("state", sa.Text, nullable=False),
@@ -199,6 +203,22 @@ run_schedules = sa.Table(
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("schedule_id", sa.BigInteger, sa.ForeignKey("reminder_schedules.id"), primary_key=True),
+)
+
+# What mail servers answered but for "taken", which a delivery's own row says.
+attempts = sa.Table(
+    "delivery_attempts",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column(
+        "delivery_id", sa.BigInteger, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False
+    ),
+    _time("at", nullable=False),
+    sa.Column("worker", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Index("attempts_delivery", "delivery_id"),
 )
 
 # People who want no reminders of an organizer; '' is of all.

@@ -1,13 +1,18 @@
 """The bytes of a delivery: the same for all its attempts once a copy may be out there."""
 
+from base64 import b64encode
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from email.utils import parseaddr
 
 from services.notifications.mail.compiled import CompiledMail
 from services.notifications.mail.render import ContentKey, LinkBase, content_key, master, values
+from services.notifications.mail.samples import Sample, mark, sample_of
 from services.notifications.mail.smtp import wire_address
-from services.notifications.model import Claim
+from services.notifications.model import Claim, Kind
 
 # Of one event there are as many as languages and minutes between its first and its last mail.
 _KEPT = 256
@@ -28,6 +33,11 @@ class Composer:
     def compose(self, claim: Claim) -> tuple[str, bytes]:
         """(address for RCPT, the mail); raises ValueError for what cannot be written."""
         address = wire_address(claim.address)
+        test = claim.subject_id if claim.kind == Kind.TEST else ""
+        if test:
+            claim = sample_of(claim, Sample.read(test))
+            compiled = CompiledMail.of(master(claim, self.sender, mark(test)))
+            return address, compiled.fill({**values(claim, self.sender, self.links), "address": address})
         words = {**values(claim, self.sender, self.links), "address": address}
         return address, self._template(claim).fill(words)
 
@@ -47,3 +57,22 @@ class Composer:
         self._compiled[key] = compiled
         if len(self._compiled) > _KEPT:
             self._compiled.popitem(last=False)
+
+
+def show(composer: Composer, claim: Claim, sample: Sample) -> dict[str, str]:
+    """A mail as its reader sees it: subject, text, and HTML with the picture in it."""
+    subject_id = sample.write("preview")
+    _, raw = composer.compose(replace(claim, kind=Kind.TEST, subject_id=subject_id))
+    mail = message_from_bytes(raw, policy=default)
+    assert isinstance(mail, EmailMessage)
+    bodies = {}
+    for kind in ("plain", "html"):
+        part = mail.get_body((kind,))
+        assert part is not None, "every mail has both"
+        bodies[kind] = part.get_content().replace("\r\n", "\n")
+    for part in mail.walk():
+        if part.get_content_type() == "image/png":
+            picture = b64encode(part.get_content()).decode()
+            bodies["html"] = bodies["html"].replace("cid:ticket-qr", f"data:image/png;base64,{picture}")
+    subject = str(mail["Subject"]).removeprefix(mark(subject_id))
+    return {"subject": subject, "text": bodies["plain"], "html": bodies["html"]}

@@ -112,12 +112,12 @@ def domain_of(sender: str) -> str:
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
 
 
-def master(claim: Claim, sender: str) -> EmailMessage:
+def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     """The mail of a claim with holes for its recipient's own words: text, HTML, picture and .ics."""
     lang, wording = language(claim.locale), _wording(claim)
     words = _words(claim, lang)
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = _SUBJECTS[lang, wording].format(**words)
+    mail["Subject"] = mark + _SUBJECTS[lang, wording].format(**words)
     mail["From"] = sender
     mail["To"] = hole("to")
     mail["Date"] = hole("date")

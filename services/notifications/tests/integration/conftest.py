@@ -1,15 +1,21 @@
 """A notifications service on real parts: its database, a mail server, and the sending loop."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
+import jwt
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from services.notifications import leases, planning, projections, store
+from services.notifications.api import Doors, make_app
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
 from services.notifications.mail.compose import Composer
@@ -17,6 +23,8 @@ from services.notifications.mail.render import LinkBase
 from services.notifications.model import Claim
 from services.notifications.rate import RateGate
 from services.notifications.settings import MailSettings, ReminderSettings, read_mail
+from shared.auth import Authenticator, TokenVerifier
+from shared.http import Owner, database_check
 from shared.inbox import Receiver
 from shared.testing import RecordingMailServer, example
 
@@ -154,3 +162,69 @@ def world(make_service_engine: Callable[[str], sa.Engine]) -> Iterator[World]:
             {"MAIL_HOST": "127.0.0.1", "MAIL_PORT": str(server.port), "LINK_SECRET": "link secret"}
         )
         yield World(make_service_engine("notifications"), server, mail)
+
+
+KEY = Ed25519PrivateKey.generate()
+
+
+class OneKey:
+    """The key source of the tests: one key, `test`."""
+
+    def find(self, key_id: str) -> Any | None:
+        return KEY.public_key() if key_id == "test" else None
+
+
+def sign_in(user_id: str, *roles: str) -> dict[str, str]:
+    """The headers of a caller with these roles."""
+    now = int(time.time())
+    claims = {
+        "iss": "dicoevent", "sub": user_id, "username": user_id, "roles": list(roles),
+        "kind": "access", "iat": now, "exp": now + 600,
+    }  # fmt: skip
+    return {"Authorization": f"Bearer {jwt.encode(claims, KEY, 'EdDSA', headers={'kid': 'test'})}"}
+
+
+class Events(Owner):
+    """The events service, which knows nothing that no message told of."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", "token")
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        return None
+
+
+@dataclass
+class Desk:
+    """The service's API, and its world."""
+
+    world: World
+    app: FastAPI
+    client: TestClient
+    admin: dict[str, str]
+    organizer: dict[str, str]
+    rival: dict[str, str]
+    user: dict[str, str]
+
+    def get(self, path: str, who: dict[str, str] | None = None, status: int = 200, **query: Any) -> dict:
+        answer = self.client.get(path, params=query, headers=who or self.admin)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any = None, who: dict[str, str] | None = None, status: int = 202) -> dict:
+        answer = self.client.post(path, json=body, headers=who or self.admin)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[Desk]:
+    events = Events()
+    receiver = Receiver(world.engine, MessageHandlers(world.settings).table())
+    authenticator = Authenticator(TokenVerifier(OneKey()))
+    doors = Doors(world.engine, receiver, authenticator, events, world.settings, world.mail)
+    app = make_app(doors, {"database": database_check(world.engine)}, {})
+    people = (sign_in("admin-1", "admin"), sign_in("boss", "organizer"), sign_in("rival", "organizer"))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Desk(world, app, client, *people, sign_in("h1"))
+    events.close()
