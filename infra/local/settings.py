@@ -70,9 +70,18 @@ def _check_services_settings(env: Environment) -> None:
     integer(env, "MAIL_PORT", 1025, 1, 65535)
     integer(env, "REMINDER_LEAD_MINUTES", 120, 1, 60 * 24 * 30)
     integer(env, "REMINDER_TICK_SECONDS", 15, 1, 3600)
+    integer(env, "NOTICE_SETTLE_SECONDS", 60, 0, 3600)
+    choice(env, "ORDER_CONFIRMATION", "on", ("on", "off"))
+    _check_public_url(env)
     time_zone(env, "DEFAULT_TIME_ZONE", "Asia/Jakarta")
     if bool(env.get("SUPERUSER_USERNAME")) != bool(env.get("SUPERUSER_PASSWORD")):
         raise SettingError("SUPERUSER_PASSWORD", "SUPERUSER_USERNAME and SUPERUSER_PASSWORD go together")
+
+
+def _check_public_url(env: Environment) -> None:
+    url = env.get("PUBLIC_URL", "").strip()
+    if url and not url.startswith(("http://", "https://")):
+        raise SettingError("PUBLIC_URL", f"{url!r} is not an http:// or https:// address")
 
 
 def prepare_home(home: Path) -> None:

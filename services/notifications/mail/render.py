@@ -117,7 +117,8 @@ def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     lang, wording = language(claim.locale), _wording(claim)
     words = _words(claim, lang)
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = mark + _SUBJECTS[lang, wording].format(**words)
+    # The library would decode what looks like an encoded word (RFC 2047), line breaks in it included.
+    mail["Subject"] = (mark + _SUBJECTS[lang, wording].format(**words)).replace("=?", "= ?")
     mail["From"] = sender
     mail["To"] = hole("to")
     mail["Date"] = hole("date")
