@@ -76,9 +76,7 @@ def shoot(html: str, picture: Path, width: int, dark: bool) -> None:
         f'<iframe src="{inner.name}" style="border:0;width:{width}px;height:1000px"></iframe>',
         encoding="utf-8",
     )
-    dark_mode = (
-        ["--blink-settings=preferredColorScheme=0"] if dark else ["--blink-settings=preferredColorScheme=1"]
-    )
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     command = [
         "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
         "--allow-file-access-from-files", scheme, f"--window-size={max(width, 500)},1000",

@@ -86,8 +86,8 @@ def resubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, no
     connection.execute(sa.delete(unsubscribes).where(mine, named))
     still = unsubscriptions(connection, holder_id)
     unwanted = sa.select(events.c.id).where(sa.func.coalesce(events.c.organizer_id, "").in_(still))
-    mine = _reminders_of(holder_id, "")
-    _revive(connection, UNSUBSCRIBED, now, *mine, deliveries.c.event_id.not_in(unwanted))
+    reminders = _reminders_of(holder_id, "")
+    _revive(connection, UNSUBSCRIBED, now, *reminders, deliveries.c.event_id.not_in(unwanted))
 
 
 def unsubscriptions(connection: sa.Connection, holder_id: str) -> set[str]:
