@@ -36,7 +36,7 @@ class System:
         """Starts everything and returns when all of it is healthy."""
         if not ports.is_free(self._settings.port):
             raise SettingError("PORT", f"{self._settings.port} is taken on 127.0.0.1")
-        self._choose()
+        self.choose()
         self._say("starting PostgreSQL, Redis and the inbox")
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
@@ -57,7 +57,8 @@ class System:
         """Stops everything in order."""
         self._supervisor.stop()
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
+        """Decides every port and address that the operator left open, into `chosen`."""
         given = self._settings.environment
         chosen = self.chosen
         chosen["PORT"] = str(self._settings.port)
@@ -134,7 +135,7 @@ class System:
         result = subprocess.run(
             MIGRATE.command,
             cwd=ROOT,
-            env=self._environment(MIGRATE),
+            env=self.environment(MIGRATE),
             capture_output=True,
             text=True,
             timeout=300,
@@ -144,7 +145,7 @@ class System:
         if result.returncode:
             raise NotHealthyError("migrate", f"ended with exit code {result.returncode}")
 
-    def _environment(self, program: Program) -> dict[str, str]:
+    def environment(self, program: Program) -> dict[str, str]:
         """What a process is given: the operator's variables, what was chosen, and only its own secrets."""
         private = {f"{s.upper()}_DATABASE_URL" for s in SERVICES} | {"DATABASE_URL"}
         if program is MIGRATE:
@@ -171,7 +172,7 @@ class System:
         heartbeat = self._home / "run" / f"{program.name}.heartbeat"
         heartbeat.unlink(missing_ok=True)
         healthy = _live(int(self.chosen[program.port])) if program.port else lambda _: heartbeat.exists()
-        return Child(program.name, program.command, self._environment(program), healthy, str(ROOT))
+        return Child(program.name, program.command, self.environment(program), healthy, str(ROOT))
 
     def _server(self, name: str, command: list[str], healthy: Callable[[float], bool]) -> Child:
         environment = {"DICOEVENT_HOME": str(self._home), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}
