@@ -16,8 +16,8 @@ from tests.e2e.client import make_event, must
 from tests.e2e.test_outages import inject_holders
 
 PEOPLE = 10
-# At most one copy for each SMTP connection that was open at a kill -9 of one of these, between which a mail is in
-# flight (RFC 1047); none at any other.
+# At most one copy for each SMTP connection that was open at a kill -9 of one of these, between which a mail
+# is in flight (RFC 1047); none at any other.
 CONNECTIONS = 8
 IN_FLIGHT_BETWEEN = ("notifications-delivery", "inbox", "db")
 
