@@ -37,6 +37,7 @@ class System:
         if not ports.is_free(self._settings.port):
             raise SettingError("PORT", f"{self._settings.port} is taken on 127.0.0.1")
         self.choose()
+        self.check()
         self._say("starting PostgreSQL, Redis and the inbox")
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
@@ -56,6 +57,21 @@ class System:
     def stop(self) -> None:
         """Stops everything in order."""
         self._supervisor.stop()
+
+    def check(self) -> None:
+        """Refuses what a process would refuse, and a broker that does not answer: one line now instead of a
+        process that never gets well.
+        """
+        urls = {f"{service.upper()}_DATABASE_URL": "postgresql://not.made.yet/" for service in SERVICES}
+        for program in PROGRAMS:
+            try:
+                # The operator's own on top: also what he set wrong for a mail server that he does not name.
+                program.read_settings({**urls, **self.environment(program), **self._settings.environment})
+            except ValueError as error:
+                name, _, problem = str(error).partition(": ")
+                raise SettingError(name, problem) from None
+        if self._settings.broker_url:
+            redis.check(self._settings.broker_url)
 
     def choose(self) -> None:
         """Decides every port and address that the operator left open, into `chosen`."""
@@ -143,7 +159,8 @@ class System:
         )
         (self._home / "log" / "migrate.log").write_text(result.stdout + result.stderr)
         if result.returncode:
-            raise NotHealthyError("migrate", f"ended with exit code {result.returncode}")
+            lines = (result.stdout + result.stderr).splitlines()[-15:]
+            raise NotHealthyError("migrate", f"ended with exit code {result.returncode}", lines)
 
     def environment(self, program: Program) -> dict[str, str]:
         """What a process is given: the operator's variables, what was chosen, and only its own secrets."""

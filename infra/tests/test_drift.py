@@ -1,10 +1,7 @@
 """The local runner and docker-compose.yml run the same system."""
 
 import re
-from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -54,22 +51,14 @@ def folder_of(program: Program) -> Path:
     return ROOT.joinpath(*program.module[0].split("."))
 
 
-def reader_of(program: Program) -> Callable[[Mapping[str, str]], object] | None:
-    """What reads the settings of a process, if it has a settings.py."""
-    if program is INBOX or program is MIGRATE:
-        return None
-    settings = import_module(f"{program.module[0]}.settings")
-    return getattr(settings, "read_settings", None) or settings.load
-
-
 def read_by(program: Program, environment: dict[str, str]) -> set[str]:
     """Every variable that a process reads."""
     if program is MIGRATE:
         return {f"{service.upper()}_DATABASE_URL" for service in SERVICES}
     found = variables_in(folder_of(program)) | variables_in(ROOT / "shared")
-    if read := reader_of(program):
+    if program is not INBOX:
         watched = Watched(environment)
-        read(watched)
+        program.read_settings(watched)
         found |= watched.asked
     return found
 
@@ -110,9 +99,8 @@ def test_both_decide_the_same_variables_for_a_process(program: Program, runner: 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
 def test_both_start_a_process_with_nothing_set_by_the_operator(program: Program, runner: System) -> None:
-    read: Any = reader_of(program)
-    assert read(composed(program))
-    assert read(runner.environment(program))
+    assert program.read_settings(composed(program))
+    assert program.read_settings(runner.environment(program))
 
 
 def test_compose_has_no_defaults_of_its_own_but_places() -> None:
