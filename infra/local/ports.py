@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,8 +44,9 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def one_start_at_a_time() -> Iterator[None]:
+def one_start_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
     """From choosing a port to listening on it takes a while: no other system may choose meanwhile."""
+    said = False
     file = Path(tempfile.gettempdir()) / f"dicoevent-{os.getuid()}.lock"
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with file.open("w") as lock:
@@ -56,5 +57,8 @@ def one_start_at_a_time() -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise OSError(f"another start holds {file} for {_PATIENCE_SECONDS:.0f} s") from None
+                if not said:
+                    say("waiting for another system that is starting")
+                    said = True
                 time.sleep(0.1)
         yield

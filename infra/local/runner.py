@@ -43,7 +43,7 @@ def _stay(settings: Settings, demo: bool) -> int:
         say(f"stopped {name}, left by a runner that was killed")
     system = System(settings, say)
     try:
-        with ports.one_start_at_a_time():
+        with ports.one_start_at_a_time(say):
             system.start(stopped)
         if not stopped.is_set():
             _announce(system, say)

@@ -38,7 +38,6 @@ class System:
             raise SettingError("PORT", f"{self._settings.port} is taken on 127.0.0.1")
         self.choose()
         self.check()
-        self._say("starting PostgreSQL, Redis and the inbox")
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
         self._provide_databases()
@@ -101,6 +100,13 @@ class System:
         chosen["SUPERUSER_EMAIL"] = given.get("SUPERUSER_EMAIL") or "admin@dicoevent.example"
 
     def _start_servers(self) -> None:
+        own = {
+            "PostgreSQL": self._settings.embeds_postgres,
+            "Redis": "REDIS_PORT" in self.chosen,
+            "the inbox": "INBOX_URL" in self.chosen,
+        }
+        if any(own.values()):
+            self._say(f"starting {', '.join(name for name, starts in own.items() if starts)}")
         if self._settings.embeds_postgres:
             self._start_postgres()
         if "REDIS_PORT" in self.chosen:
