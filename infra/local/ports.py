@@ -12,21 +12,23 @@ from pathlib import Path
 _PATIENCE_SECONDS = 180.0
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
+def obstacle(port: int) -> str | None:
+    """Why no server can listen there now; None when one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            return "is kept for root"
         except OSError:
-            return False
-    return True
+            return "is taken"
+    return None
 
 
 def choose(preferred: int, taken: set[int]) -> int:
     """The preferred port, or a free one when it is taken or 0; it is added to `taken`."""
     port = preferred
-    while not port or port in taken or not is_free(port):
+    while not port or port in taken or obstacle(port):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -69,7 +69,7 @@ def prepare_home(home: Path) -> None:
     """Makes the data folder; raises SettingError when nothing can be written there."""
     try:
         for folder in (home, home / "run", home / "log"):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The embedded PostgreSQL of root runs as nobody and has to get through, but not to see.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
         probe = home / "run" / ".probe"

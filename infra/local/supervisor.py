@@ -120,6 +120,8 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Root's data folder can be walked through: what is written there is for its owner alone.
+                umask=0o077,
                 **child.run_as,
             )
         child.started_at = time.monotonic()

@@ -34,8 +34,8 @@ class System:
 
     def start(self, stopped: threading.Event) -> None:
         """Starts everything and returns when all of it is healthy."""
-        if not ports.is_free(self._settings.port):
-            raise SettingError("PORT", f"{self._settings.port} is taken on 127.0.0.1")
+        if problem := ports.obstacle(self._settings.port):
+            raise SettingError("PORT", f"{self._settings.port} {problem} on 127.0.0.1")
         self.choose()
         self.check()
         self._start_servers()
