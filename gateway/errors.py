@@ -1,7 +1,7 @@
 """Every refusal of the gateway, each an RFC 9457 problem with the keys that older clients read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -30,13 +30,13 @@ class NotRoutedError(GatewayError):
 
 
 class MethodRefusedError(GatewayError):
-    """A page of the gateway itself, asked with a method other than GET or HEAD."""
+    """A method that is not for this address; `allowed` are those that are."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
-    detail = "This page can only be read."
+    detail = "This address cannot be asked in this way."
 
-    def __init__(self) -> None:
-        super().__init__(headers={"Allow": "GET, HEAD"})
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__(headers={"Allow": ", ".join(allowed)})
 
 
 class UploadBrokenError(GatewayError):
@@ -63,10 +63,10 @@ class BodyTooLargeError(GatewayError):
 
 
 class TooManyAttemptsError(GatewayError):
-    """One client address asked for too many tokens."""
+    """One client has used one route too often."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
-    detail = "Too many attempts; try again later."
+    detail = "Too many requests of this kind; try again later."
 
     def __init__(self, wait_seconds: int) -> None:
         super().__init__(headers={"Retry-After": str(wait_seconds)})
