@@ -1,6 +1,7 @@
 """One JSON line for each request, of the same shape as every other log line, written in batches.
 
-Written one by one through the logging machinery, these lines were a third of the gateway's work; docs/decisions/0007.
+Written one by one through the logging machinery, these lines were a third of the gateway's work
+(docs/decisions/0007).
 """
 
 import asyncio

@@ -55,8 +55,10 @@ class Caller:
 def identify(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
     """The caller of a request; forwarding headers count only from a trusted proxy."""
     given, peer = request.headers, request.remote or "unknown"
-    # The host of an absolute target goes before the header: RFC 9112 3.2.2.
-    scheme, host, address = request.scheme, request.rel_url.authority or given.get("Host", ""), peer
+    scheme, host, address = request.scheme, given.get("Host", ""), peer
+    if not request.raw_path.startswith("/"):
+        # The host of an absolute target goes before the header: RFC 9112 3.2.2.
+        host = request.url.host_port_subcomponent or ""
     if trusted and _is_trusted(peer, trusted):
         proto = given.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         scheme = proto if proto in ("http", "https") else scheme

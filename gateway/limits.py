@@ -23,8 +23,8 @@ KEY_PREFIX = "dicoevent-gateway"
 class RateLimiter:
     """Counts by client and route. Fixed windows: one round trip, and a `Retry-After` that is exact.
 
-    With Redis all gateways count together. While Redis is away, each counts by itself: a limit then is looser,
-    but nobody is refused for it and nobody goes uncounted.
+    With Redis all gateways count together. While Redis is away, each counts by itself: a limit then is
+    looser, but nobody is refused for it and nobody goes uncounted.
     """
 
     def __init__(

@@ -25,6 +25,8 @@ CONNECTIONS = 512
 ONE_PIECE_BYTES = 64 * 1024
 AUTO_HEADERS = frozenset(["User-Agent", "Accept", "Accept-Encoding", "Content-Type"])
 SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+# Not a byte was written.
+NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 Stamp = Callable[[web.StreamResponse], None]
 
@@ -50,7 +52,7 @@ class Proxy:
                 answer = await self._ask(request, self._pools[service], caller, upload)
                 if _shows_internals(answer):
                     return errors.problem(answer.status, "The service failed.")
-                if (answer.content_length or ONE_PIECE_BYTES + 1) <= ONE_PIECE_BYTES:
+                if _fits_in_one_piece(answer):
                     return await _whole(answer)
                 stream = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_head(answer))
                 stamp(stream)
@@ -68,15 +70,18 @@ class Proxy:
     async def _ask(
         self, request: web.BaseRequest, pool: Pool, caller: Caller, upload: Upload
     ) -> aiohttp.ClientResponse:
-        """The first answer of a replica; at least two tries where a try can be repeated."""
+        """The first answer of a replica, read if it is short; two tries or more where one may be repeated."""
         tried: list[Replica] = []
         while True:
             replica = pool.choose(tried)
             tried.append(replica)
             try:
-                return await self._send(request, replica, caller, upload)
-            except aiohttp.ClientConnectionError as error:
-                if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+                answer = await self._send(request, replica, caller, upload)
+                if _fits_in_one_piece(answer):
+                    await answer.read()
+                return answer
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+                if isinstance(error, NEVER_CONNECTED):
                     pool.mark(replica, False)
                 if len(tried) >= max(2, len(pool)) or not may_repeat(request.method, upload, error):
                     raise
@@ -113,8 +118,8 @@ def may_repeat(method: str, upload: Upload, error: Exception) -> bool:
     """Whether a request that failed so can be sent again without being done twice."""
     if upload.begun:
         return False
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return True  # there was no connection: not a byte was written
+    if isinstance(error, NEVER_CONNECTED):
+        return True
     if isinstance(error, TimeoutError):
         return False
     # aiohttp raises this one when a pooled connection was closed before the first byte was written.
@@ -134,8 +139,13 @@ def _head(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
     return headers
 
 
+def _fits_in_one_piece(answer: aiohttp.ClientResponse) -> bool:
+    length = answer.content_length
+    return length is not None and length <= ONE_PIECE_BYTES
+
+
 async def _whole(answer: aiohttp.ClientResponse) -> web.Response:
-    body = await answer.read()
+    body = await answer.read()  # read already
     return web.Response(status=answer.status, reason=answer.reason, headers=_head(answer), body=body)
 
 

@@ -67,7 +67,7 @@ class Routes:
 
 
 def _plays_tricks(path: str) -> bool:
-    """Whether somebody might read another path in it: `..`, `..;x`, `//`, a backslash, a control character."""
+    """Whether somebody might read another path in it: `..`, `..;x`, `//`, a backslash, a control code."""
     if "//" in path or "\\" in path or not path.isprintable():
         return True
     return "/." in path and any(part.partition(";")[0] in (".", "..") for part in path.split("/"))

@@ -28,9 +28,13 @@ class Service:
         self.name = name
         self.requests: list[tuple[web.Request, bytes]] = []
         self.answer: Answer = self.echo
+        # Reads the body by itself, where the whole of it is not to be kept.
+        self.take: Answer | None = None
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if self.take:
+            return await self.take(request)
         self.requests.append((request, await request.read()))
         return await self.answer(request)
 

@@ -1,5 +1,7 @@
 """Bytes that no honest client sends. Nothing of them may reach a service as another request."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -91,16 +93,22 @@ async def test_a_broken_chunk_ends_the_connection_and_hides_no_request(world, na
     ] == []
 
 
+# fmt: off
 TRICKS = [
-    b"/api/events/../internal/feed", b"/api/events/./internal", b"/api/events/..", b"/api/events/%2e%2e/internal",
+    b"/api/events/../internal/feed", b"/api/events/./internal", b"/api/events/..",
+    b"/api/events/%2e%2e/internal",
     b"/api/events/%2E./internal", b"/api/events/..%2finternal", b"/api/events%2f..%2finternal",
     b"/api/events/%252e%252e/internal", b"/api/events/%252e%252e%252finternal", b"/api/events/..%5cinternal",
-    b"/api/events/..\\internal", b"/api/events/..;/internal", b"/api/events/..;a=b/internal", b"/api/events;/../internal",
+    b"/api/events/..\\internal", b"/api/events/..;/internal",
+    b"/api/events/..;a=b/internal", b"/api/events;/../internal",
     b"//internal/feed", b"/api//users/", b"/api/events//upload/", b"/internal/feed", b"/%69nternal/feed",
-    b"/api/%2e%2e/internal/feed", b"/api/events/%00/", b"/api/events/%0d%0aX-Service-Token:%20t", b"/api/events/%c0%ae%c0%ae/%2e%2e/",
+    b"/api/%2e%2e/internal/feed", b"/api/events/%00/",
+    b"/api/events/%0d%0aX-Service-Token:%20t", b"/api/events/%c0%ae%c0%ae/%2e%2e/",
     b"/api/events/\xff/", b"http://a/internal/feed", b"http://a/api/events/../internal", b"http://a//internal/feed",
-    b"*", b"/metrics", b"/health/../internal/feed", b"/./internal/feed", b"/;/internal/feed", b"/api/..;/internal/feed",
-]  # fmt: skip
+    b"*", b"/metrics", b"/health/../internal/feed", b"/./internal/feed",
+    b"/;/internal/feed", b"/api/..;/internal/feed",
+]
+# fmt: on
 
 
 @pytest.mark.parametrize("target", TRICKS)
@@ -125,7 +133,7 @@ async def test_an_absolute_target_is_routed_by_its_path_and_names_the_host(world
 
 async def test_connect_opens_no_tunnel(world) -> None:
     await world.start()
-    said = await world.speak(b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: a\r\n\r\n", 2)
+    said = await world.speak(b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: a\r\n\r\n", 0.5)
     assert said.split(b" ", 2)[1] in (b"400", b"404", b"405")
 
 
@@ -144,7 +152,8 @@ async def test_a_host_header_never_chooses_the_service(world, host: bytes) -> No
     "line",
     [
         b"X-Service-Token: t", b"x-service-token: t", b"X-SERVICE-TOKEN:t", b"X-Service-Token:\t t",
-        b"X-Forwarded-For: 1.1.1.1", b"X-Forwarded-Anything: 1", b"Forwarded: for=1.1.1.1", b"X-Real-IP: 1.1.1.1",
+        b"X-Forwarded-For: 1.1.1.1",
+        b"X-Forwarded-Anything: 1", b"Forwarded: for=1.1.1.1", b"X-Real-IP: 1.1.1.1",
         b"Connection: close, X-Request-ID\r\nX-Request-ID: evil id",
     ],
 )  # fmt: skip
@@ -184,8 +193,4 @@ async def test_pipelined_requests_are_answered_in_their_order(world) -> None:
         b"GET /api/events/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
         b"GET /api/events/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     )
-    assert [line.split(b" ")[1] for line in said.split(b"\r\n") if line.startswith(b"HTTP/")] == [
-        b"200",
-        b"404",
-        b"200",
-    ]
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"200", b"404", b"200"]
