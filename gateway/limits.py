@@ -5,12 +5,14 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,8 @@ class RateLimiter:
         self, redis_url: str = "", clock: Callable[[], float] = time.monotonic, redis: Storage | None = None
     ) -> None:
         self._here = FixedWindowRateLimiter(MemoryStorage())
-        storage = redis or (_redis(redis_url) if redis_url else None)
+        self._connections = _connections(redis_url) if redis_url else None
+        storage = redis or (_redis(redis_url, self._connections) if self._connections else None)
         self._shared = FixedWindowRateLimiter(storage) if storage else None
         self._clock = clock
         self._away_until = float("-inf")
@@ -50,8 +53,8 @@ class RateLimiter:
 
     async def close(self) -> None:
         """Closes the connections to Redis."""
-        if self._shared and isinstance(self._shared.storage, RedisStorage):
-            await self._shared.storage.bridge.get_connection().aclose()
+        if self._connections:
+            await self._connections.aclose()
 
 
 async def _take(limiter: FixedWindowRateLimiter, limit: RateLimitItem, route: str, client: str) -> int:
@@ -61,14 +64,19 @@ async def _take(limiter: FixedWindowRateLimiter, limit: RateLimitItem, route: st
     return max(1, math.ceil(window.reset_time - time.time()))
 
 
-def _redis(url: str) -> RedisStorage:
+def _connections(url: str) -> ConnectionPool:
+    return ConnectionPool.from_url(
+        url, socket_connect_timeout=REDIS_DEADLINE_SECONDS, socket_timeout=REDIS_DEADLINE_SECONDS
+    )
+
+
+def _redis(url: str, connections: Any) -> RedisStorage:
     return RedisStorage(
         f"async+{url}",
         wrap_exceptions=True,
         implementation="redispy",
         key_prefix=KEY_PREFIX,
-        socket_connect_timeout=REDIS_DEADLINE_SECONDS,
-        socket_timeout=REDIS_DEADLINE_SECONDS,
+        connection_pool=connections,
     )
 
 

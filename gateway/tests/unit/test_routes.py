@@ -2,7 +2,7 @@ import random
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.routes import TABLE, Route, Routes
@@ -95,6 +95,7 @@ def test_a_matrix_parameter_does_not_lend_a_path_to_another_route() -> None:
     assert find_service("/api/events;x=1/send-reminders/") is None
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(SEGMENT, max_size=4), st.randoms(use_true_random=False))
 def test_the_longest_prefix_wins_whatever_the_order_of_the_table(
     rest: list[str], chance: random.Random
@@ -109,6 +110,7 @@ def test_the_longest_prefix_wins_whatever_the_order_of_the_table(
         assert found == max(fitting, key=lambda route: len(route.prefix))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from("/.;%2eEfF5cC\\internalapievents")))
 def test_no_path_under_a_prefix_means_one_outside_of_it_to_whoever_decodes_it(tail: str) -> None:
     from posixpath import normpath
