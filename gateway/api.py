@@ -8,7 +8,14 @@ from aiohttp import web
 from gateway import docs_page
 from gateway.access_log import AccessLog
 from gateway.cors import Cors
-from gateway.errors import GatewayError, MethodRefusedError, NotRoutedError, TooManyAttemptsError, problem
+from gateway.errors import (
+    GatewayError,
+    MethodRefusedError,
+    NotRoutedError,
+    TooManyAttemptsError,
+    as_json,
+    problem,
+)
 from gateway.headers import REQUEST_ID, Caller, identify, secure
 from gateway.limits import RateLimiter
 from gateway.openapi import Catalogue
@@ -122,14 +129,14 @@ class Gateway:
 
     async def _index(self) -> web.Response:
         links = {"api": "/api/", "docs": "/docs", "openapi": "/openapi.json", "health": "/health"}
-        return web.json_response({"name": "DicoEvent", "links": links})
+        return as_json({"name": "DicoEvent", "links": links})
 
     async def _live(self) -> web.Response:
-        return web.json_response({"status": "ok"})
+        return as_json({"status": "ok"})
 
     async def _health(self) -> web.Response:
         status, body = await self._check()
-        return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
+        return as_json(body, status=status, headers={"Cache-Control": "no-store"})
 
     async def _openapi(self) -> web.Response:
         data = (await self._catalogue.publication()).data

@@ -105,4 +105,10 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
         "detail": detail,
         "errors": {},
     }
-    return web.json_response(body, status=int(status), headers=headers, dumps=json.dumps)
+    return as_json(body, status=int(status), headers=headers)
+
+
+def as_json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer in JSON, which knows no `charset` (RFC 8259)."""
+    data = json.dumps(body).encode()
+    return web.Response(body=data, status=status, headers=headers, content_type="application/json")
