@@ -62,7 +62,7 @@ def test_every_refusal_is_a_problem_that_older_clients_can_read(
 
 
 def test_a_token_that_is_none_is_401(people: People) -> None:
-    for token in ("Bearer x", "Bearer ", "Basic eDp5", "Bearer " + "a.b.c" * 100):
+    for token in ("Bearer x", "Bearer", "Basic eDp5", "Bearer " + "a.b.c" * 100):
         answer = people.anyone.client.get("/api/registrations/", headers={"Authorization": token})
         assert answer.status_code == 401, token
 
