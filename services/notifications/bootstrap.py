@@ -76,7 +76,7 @@ def run_delivery(settings: Settings) -> None:
     from services.notifications.rate import RateGate
 
     # The ledger says which worker sent a mail: by the name of its database connection.
-    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63])
+    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63], ping=False)
     gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
     loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)

@@ -285,6 +285,7 @@ class Courier:
                 self._turning -= 1
             if self._worth_it():
                 self._changed()
+                await asyncio.sleep(0)
 
     def _worth_it(self) -> bool:
         if self._hand and not self._stopping:
@@ -296,7 +297,7 @@ class Courier:
                 task.add_done_callback(lambda t: t.cancelled() or t.exception())
                 return bool(self._finished)
             self._links.want(len(self._hand))
-            return bool(self._finished or self._links.free)
+            return bool(self._finished or self._links.ready)
         return bool(self._finished)
 
     async def _give_up(self, hand: list[Claim]) -> None:
@@ -310,18 +311,15 @@ class Courier:
         finished, self._finished = self._finished, []
         for session, _, _ in finished:
             self._links.give_back(session)
-        sessions = [] if self._stopping or not self._hand else self._links.usable()
-        claims = [self._hand.popleft() for _ in range(min(len(sessions), len(self._hand)))]
-        granted = await self._grant(len(claims))
-        for claim in reversed(claims[granted:]):
-            self._hand.appendleft(claim)
-        claims = claims[:granted]
+        sessions = [] if self._stopping else self._links.take(len(self._hand))
+        granted = await self._grant(len(sessions))
+        for session in sessions[granted:]:
+            self._links.give_back(session)
+        claims = [self._hand.popleft() for _ in range(min(granted, len(self._hand)))]
+        for session in sessions[len(claims) : granted]:
+            self._links.give_back(session)
         if not finished and not claims:
-            self._links.free.extend(sessions)
             return
-        for session in sessions[: len(claims)]:
-            self._links.take(session)
-        self._links.free.extend(sessions[len(claims) :])
         mine = await self._database(self._rounds.turn, [(c, a) for _, c, a in finished], claims)
         self._answered += len(finished)
         for session, claim in zip(sessions, claims, strict=False):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications.model import Claim, Content, Result, State
+from services.notifications.model import Answer, Claim, Content, Result, State
 
 SWEEP_BATCH = 5000
 
@@ -33,7 +33,8 @@ def expire(connection: sa.Connection, now: datetime) -> int:
             "UPDATE deliveries SET state = 'expired', finished_at = :now,"
             " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
             " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
-            "  AND useless_after <= :now ORDER BY useless_after LIMIT :limit FOR UPDATE SKIP LOCKED)"
+            "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
+            "  FOR UPDATE SKIP LOCKED)"
         ),
         {"now": now, "limit": SWEEP_BATCH},
     ).rowcount
@@ -288,6 +289,49 @@ def _note(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], no
             for c, r in results
         ],
     )
+
+
+def accept_and_mark(
+    connection: sa.Connection,
+    accepted: Sequence[tuple[Claim, Answer]],
+    claims: Sequence[Claim],
+    offset: timedelta,
+    lease: timedelta,
+) -> tuple[set[int], set[int]]:
+    """record() and mark_sending() of a round in which every mail was accepted, in one statement.
+
+    Returns (ids recorded, ids that may be sent). One round trip: six of them were half of a round's time.
+    """
+    rows = connection.execute(
+        sa.text(
+            "WITH done AS (UPDATE deliveries AS d SET state = 'accepted', answer_code = r.code,"
+            "   answer_text = r.answer, lease_until = NULL, reason = '',"
+            "   finished_at = clock_timestamp() + CAST(:offset AS interval)"
+            "  FROM unnest(CAST(:done_ids AS bigint[]), CAST(:done_fences AS bigint[]),"
+            "   CAST(:codes AS int[]), CAST(:answers AS text[])) AS r(id, fence, code, answer)"
+            "  WHERE d.id = r.id AND d.fence = r.fence"
+            "   AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id),"
+            " marked AS (UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1,"
+            "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval),"
+            "   sending_at = clock_timestamp() + CAST(:offset AS interval)"
+            "  FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
+            "   AS mine(id, fence, attempts)"
+            "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
+            "  RETURNING d.id)"
+            " SELECT id, true AS recorded FROM done UNION ALL SELECT id, false FROM marked"
+        ),
+        {
+            **_fences(claims),
+            "attempts": [c.attempts for c in claims],
+            "done_ids": [c.id for c, _ in accepted],
+            "done_fences": [c.fence for c, _ in accepted],
+            "codes": [a.code for _, a in accepted],
+            "answers": [a.text[:500] for _, a in accepted],
+            "offset": offset,
+            "until": offset + lease,
+        },
+    ).all()
+    return {row.id for row in rows if row.recorded}, {row.id for row in rows if not row.recorded}
 
 
 def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.notifications import leases
 from services.notifications.errors import UnknownDelivery, UnknownRun
 from services.notifications.model import Kind, ScheduleState, State
 from services.notifications.tables import attempts, deliveries, run_schedules, runs, schedules
@@ -85,6 +86,7 @@ def event_summary(connection: sa.Connection, event_id: str) -> dict[str, Any]:
         "schedule": [_schedule(row) for row in plans],
         "counts": counts,
         "punctuality": _punctuality(connection, event_id),
+        "paused": [row._asdict() for row in leases.pauses(connection, event_id)],
     }
 
 
@@ -164,13 +166,18 @@ def _delivery(row: sa.Row, history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def retry_delivery(connection: sa.Connection, delivery_id: str) -> None:
-    """Tries a failed or unknown delivery once more; raises UnknownDelivery when there is none such."""
+    """Tries a failed or unknown delivery once more, and ends a pause of its campaign.
+
+    Raises UnknownDelivery when there is none such.
+    """
     if not delivery_id.isdigit() or len(delivery_id) > 18:
         raise UnknownDelivery("There is no such delivery.")
     changed = connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.id == int(delivery_id), deliveries.c.state.in_((State.FAILED, State.UNKNOWN)))
         .values(state=State.RETRY, next_attempt_at=sa.func.now(), attempts=0, reason="", finished_at=None)
-    ).rowcount
-    if not changed:
+        .returning(deliveries.c.event_id, deliveries.c.kind)
+    ).one_or_none()
+    if changed is None:
         raise UnknownDelivery("There is no failed or unknown delivery with this id.")
+    leases.resume_campaign(connection, changed.event_id, changed.kind)

@@ -76,32 +76,30 @@ class Links:
         """Half as many connections; they come back one a second."""
         self.allowed = max(1.0, self.allowed / 2)
 
-    def take(self, session: Session) -> None:
-        """This session has a mail now."""
-        self.busy.add(session)
+    @property
+    def ready(self) -> bool:
+        """Whether a mail could go out now."""
+        return bool(self.free) and len(self.busy) < int(self.allowed)
 
     def give_back(self, session: Session) -> None:
-        """Its mail is answered and recorded; it is kept if it is still good."""
+        """It has no mail now; it is kept if it is still good."""
         self.busy.discard(session)
         if session.broken is None:
             self.free.append(session)
 
-    def usable(self) -> list[Session]:
-        """The free sessions that may carry a mail now, out of the pool; worn ones are closed."""
+    def take(self, mails: int) -> list[Session]:
+        """Up to so many free sessions, busy from now on; worn ones are closed."""
         now = asyncio.get_running_loop().time()
-        spare = int(self.allowed) - len(self.busy)
-        taken, self.free = self.free, []
-        good: list[Session] = []
-        for session in taken:
-            if session.broken is not None:
-                continue
-            if self.worn(session, now):
+        spare = min(mails, int(self.allowed) - len(self.busy))
+        taken: list[Session] = []
+        while self.free and len(taken) < spare:
+            session = self.free.pop()
+            if session.broken is None and self.worn(session, now):
                 session.close()
-            elif len(good) < spare:
-                good.append(session)
-            else:
-                self.free.append(session)
-        return good
+            elif session.broken is None:
+                taken.append(session)
+        self.busy.update(taken)
+        return taken
 
     def worn(self, session: Session, now: float) -> bool:
         """Whether a session has had its mails or its time."""

@@ -161,7 +161,9 @@ deliveries = sa.Table(
     sa.Index("deliveries_leased", "lease_until", postgresql_where=sa.text("state IN ('claimed', 'sending')")),
     sa.Index("deliveries_holder", "holder_id"),
     sa.Index(
-        "deliveries_expiring", "useless_after", postgresql_where=sa.text("state IN ('pending', 'retry')")
+        "deliveries_expiring",
+        "useless_after",
+        postgresql_where=sa.text("state IN ('pending', 'retry') AND finished_at IS NULL"),
     ),
 )
 

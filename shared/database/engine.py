@@ -5,14 +5,17 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
-def make_engine(url: str, application_name: str, pool_size: int = 5) -> Engine:
-    """An engine that waits at most 5 s for a connection and 30 s for a statement."""
+def make_engine(url: str, application_name: str, pool_size: int = 5, ping: bool = True) -> Engine:
+    """An engine that waits at most 5 s for a connection and 30 s for a statement.
+
+    Without `ping` a connection that died in the pool shows itself by an error; its user does its work again.
+    """
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,

@@ -58,6 +58,15 @@ class Schedule(BaseModel):
     state: str
 
 
+class Pause(BaseModel):
+    """Mails of one kind that rest because the server refused one by its policy."""
+
+    kind: str
+    reason: str
+    paused_at: datetime
+    paused_until: datetime
+
+
 class Attempt(BaseModel):
     """An attempt that the mail server did not take the mail at."""
 
@@ -106,6 +115,7 @@ class Ledger(BaseModel):
     schedule: list[Schedule]
     counts: dict[State, int]
     punctuality: Punctuality
+    paused: list[Pause]
     deliveries: list[Delivery]
     pagination: Pagination
 
