@@ -21,7 +21,7 @@ from shared.messages import SHAPES
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    handlers = MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+    handlers = MessageHandlers(settings.reminders)
     return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
 
 
@@ -47,8 +47,8 @@ def make_http_app(settings: Settings) -> FastAPI:
         receiver=make_receiver(engine, settings),
         authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
         events=Owner(settings.events_url, settings.service_token),
-        lead=settings.reminders.lead,
-        offset=settings.reminders.clock_offset,
+        reminders=settings.reminders,
+        mail=settings.mail,
     )
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
@@ -75,7 +75,8 @@ def run_delivery(settings: Settings) -> None:
     from services.notifications.delivery import DeliveryLoop, run_until_dead
     from services.notifications.rate import RateGate
 
-    engine = make_engine(settings.database_url, "notifications-delivery", ping=False)
+    # The ledger says which worker sent a mail: by the name of its database connection.
+    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63], ping=False)
     gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
     loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
@@ -119,7 +120,7 @@ def run_beat(settings: Settings) -> None:
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:
-            plan_due(engine, settings.reminders.lead, settings.reminders.clock_offset)
+            plan_due(engine, settings.reminders)
         except (DBAPIError, PoolTimeout) as error:
             structlog.get_logger(__name__).warning("beat.database_away", error=str(error).strip())
         send_wake_up(app)

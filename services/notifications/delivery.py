@@ -27,6 +27,7 @@ from services.notifications.answers import Strain, strain
 from services.notifications.leases import Place
 from services.notifications.links import Links
 from services.notifications.mail.compose import Composer
+from services.notifications.mail.render import LinkBase
 from services.notifications.mail.session import Session
 from services.notifications.mail.smtp import hand_over, make_context
 from services.notifications.model import Answer, Claim
@@ -118,7 +119,7 @@ class Courier:
         self._mail = mail
         self._gate = gate
         self._heartbeat = heartbeat
-        self._composer = Composer(mail.sender)
+        self._composer = Composer(mail.sender, LinkBase(mail.public_url, mail.link_secret))
         self._links = Links(mail, make_context(mail), self._changed)
         self._threads = ThreadPoolExecutor(TURNS + 2, thread_name_prefix="database")
         self._news = asyncio.Event()

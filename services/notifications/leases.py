@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications.model import Answer, Claim, Result, State
+from services.notifications.model import Answer, Claim, Content, Result, State
 
 SWEEP_BATCH = 5000
 
@@ -33,7 +33,7 @@ def expire(connection: sa.Connection, now: datetime) -> int:
             "UPDATE deliveries SET state = 'expired', finished_at = :now,"
             " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
             " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
-            "  AND finished_at IS NULL AND starts_at <= :now ORDER BY starts_at LIMIT :limit"
+            "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
             "  FOR UPDATE SKIP LOCKED)"
         ),
         {"now": now, "limit": SWEEP_BATCH},
@@ -53,7 +53,10 @@ def recover(connection: sa.Connection, now: datetime, resend_unknown: bool) -> i
     after = "state = 'retry', next_attempt_at = :now" if resend_unknown else "state = 'unknown'"
     why = "the worker ended while sending; outcome unknown"
     sending = connection.execute(
-        sa.text(f"UPDATE deliveries SET {after}, lease_until = NULL, reason = :why" + late),
+        sa.text(
+            f"UPDATE deliveries SET {after}, lease_until = NULL,"
+            " reason = CASE WHEN reason = '' THEN :why ELSE reason END" + late
+        ),
         {"state": State.SENDING, "now": now, "why": why, "limit": SWEEP_BATCH},
     ).rowcount
     return claimed + sending
@@ -102,20 +105,23 @@ def _take(connection: sa.Connection, ids: list[int], now: datetime, lease: timed
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET state = 'claimed', fence = d.fence + 1, lease_until = :until,"
+            "  claimed_at = :now, worker = current_setting('application_name'),"
             "  composed_at = coalesce(d.composed_at, :now),"
             "  worded_at = CASE WHEN d.frozen THEN d.worded_at ELSE :now END,"
             "  address = CASE WHEN d.frozen THEN d.address ELSE h.email END,"
             "  name = CASE WHEN d.frozen THEN d.name ELSE h.name END,"
             "  locale = CASE WHEN d.frozen THEN d.locale ELSE h.locale END,"
             "  content_version = CASE WHEN d.frozen THEN d.content_version ELSE e.sequence END,"
-            "  codes = CASE WHEN d.frozen THEN d.codes ELSE (SELECT array_agg(t.code ORDER BY t.code)"
-            "   FROM tickets AS t"
-            "   WHERE t.event_id = d.event_id AND t.holder_id = d.holder_id AND t.active) END"
+            "  codes = CASE WHEN d.frozen THEN d.codes ELSE (SELECT array_agg(t.code"
+            "   ORDER BY t.id <> coalesce(d.confirms, ''), t.code) FROM tickets AS t"
+            "   WHERE t.event_id = d.event_id AND t.holder_id = d.holder_id AND t.active"
+            "    AND d.subject_id IN ('', t.id)) END"
             " FROM holders AS h, events AS e"
             " WHERE d.id = ANY(CAST(:ids AS bigint[])) AND h.id = d.holder_id AND e.id = d.event_id"
             " RETURNING d.id, d.fence, d.event_id, d.holder_id, d.kind, d.starts_at, d.composed_at,"
             "  d.address, d.name, d.locale, d.attempts, d.content_version, d.lead_minutes, d.edition,"
-            "  d.starts_at AS useless_after, d.worded_at, d.codes, d.frozen"
+            "  d.useless_after, d.worded_at, d.codes, d.frozen, d.subject_id, d.confirms, d.known_version,"
+            "  e.organizer_id"
         ),
         {"now": now, "until": now + lease, "ids": ids},
     ).all()
@@ -127,15 +133,17 @@ def _take(connection: sa.Connection, ids: list[int], now: datetime, lease: timed
 
 def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Claim]:
     wanted = {(row.event_id, row.content_version) for row in rows}
+    wanted |= {(row.event_id, row.known_version) for row in rows if row.known_version is not None}
     found = connection.execute(
         sa.text(
-            "SELECT event_id, version, name, location, timezone FROM event_contents"
+            "SELECT event_id, version, name, location, timezone, starts_at, ends_at, note, status"
+            " FROM event_contents"
             " WHERE (event_id, version) IN (SELECT * FROM"
             " unnest(CAST(:ids AS text[]), CAST(:versions AS bigint[])))"
         ),
         {"ids": [event for event, _ in wanted], "versions": [version for _, version in wanted]},
     )
-    contents = {(c.event_id, c.version): c for c in found}
+    contents = {(c.event_id, c.version): Content(*c[1:]) for c in found}
     claims = []
     for row in rows:
         content = contents.get((row.event_id, row.content_version))
@@ -164,6 +172,12 @@ def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Cl
                 useless_after=row.useless_after,
                 worded_at=row.worded_at,
                 frozen=row.frozen,
+                subject_id=row.subject_id,
+                confirms=row.confirms,
+                organizer_id=row.organizer_id,
+                note=content.note,
+                ends_at=content.ends_at,
+                known=contents.get((row.event_id, row.known_version)),
             )
         )
     return claims
@@ -190,13 +204,13 @@ def mark_sending(
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1, frozen = true,"
-            "  lease_until = :until"
+            "  lease_until = :until, sending_at = :now"
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "  AS mine(id, fence, attempts)"
             " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
             " RETURNING d.id"
         ),
-        {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease},
+        {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
     )
     return set(rows.scalars())
 
@@ -233,7 +247,10 @@ def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], n
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET state = r.state, answer_code = r.code, answer_text = r.answer,"
-            "  attempts = r.attempts, lease_until = NULL, reason = '', frozen = r.frozen,"
+            "  attempts = r.attempts, lease_until = NULL, frozen = r.frozen,"
+            # What was taken back while it was on the wire keeps the reason.
+            "  reason = CASE WHEN r.state <> 'accepted' AND d.useless_after <= :now THEN d.reason"
+            "   ELSE '' END,"
             "  finished_at = CASE WHEN r.state = 'retry' THEN NULL ELSE CAST(:now AS timestamptz) END,"
             "  next_attempt_at = coalesce(r.next_at, d.next_attempt_at)"
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:states AS text[]),"
@@ -254,7 +271,24 @@ def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], n
             "next_at": [r.next_attempt_at for _, r in results],
         },
     )
-    return set(rows.scalars())
+    kept = set(rows.scalars())
+    _note(connection, [(c, r) for c, r in results if c.id in kept and r.state != State.ACCEPTED], now)
+    return kept
+
+
+def _note(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime) -> None:
+    if not results:
+        return
+    connection.execute(
+        sa.text(
+            "INSERT INTO delivery_attempts (delivery_id, at, worker, state, code, answer) VALUES"
+            " (:id, :now, current_setting('application_name'), :state, :code, :answer)"
+        ),
+        [
+            {"id": c.id, "now": now, "state": r.state, "code": r.answer.code, "answer": r.answer.text[:500]}
+            for c, r in results
+        ],
+    )
 
 
 def accept_and_mark(
@@ -278,7 +312,8 @@ def accept_and_mark(
             "  WHERE d.id = r.id AND d.fence = r.fence"
             "   AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id),"
             " marked AS (UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1,"
-            "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval)"
+            "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval),"
+            "   sending_at = clock_timestamp() + CAST(:offset AS interval)"
             "  FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "   AS mine(id, fence, attempts)"
             "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
@@ -301,17 +336,6 @@ def accept_and_mark(
 
 def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:
     return {"ids": [c.id for c in claims], "fences": [c.fence for c in claims]}
-
-
-def suppress_addresses(connection: sa.Connection, refused: Sequence[tuple[str, str]]) -> None:
-    """Notes addresses that the server says do not exist, each with its answer."""
-    connection.execute(
-        sa.text(
-            "INSERT INTO suppressions (address, reason, detail) VALUES (:address, 'refused', :detail)"
-            " ON CONFLICT (address) DO NOTHING"
-        ),
-        [{"address": address.lower(), "detail": detail[:500]} for address, detail in refused],
-    )
 
 
 def pause_campaign(

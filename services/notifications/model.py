@@ -28,15 +28,36 @@ class ScheduleState(StrEnum):
 
 
 class Kind(StrEnum):
-    """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that."""
+    """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that.
+
+    `confirmation` is of one order; `moved` and `cancelled` are notices of a changed event; `test` is a mail
+    that somebody sends to himself to see what it looks like.
+    """
 
     REMINDER = "reminder"
     MANUAL = "manual"
+    CONFIRMATION = "confirmation"
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    TEST = "test"
+
+    @property
+    def reminds(self) -> bool:
+        """Whether a person may say that he wants none of these."""
+        return self in (Kind.REMINDER, Kind.MANUAL)
+
+    @property
+    def is_notice(self) -> bool:
+        return self in (Kind.MOVED, Kind.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """What reminders need to know of an event."""
+    """What reminders need to know of an event.
+
+    `reminders` are its lead times in minutes, None for the default. `hearsay` is known from an order only,
+    which need not tell of the lead times and the note.
+    """
 
     id: str
     version: int
@@ -47,11 +68,38 @@ class EventFacts:
     status: str
     organizer_id: str | None = None
     deleted: bool = False
+    ends_at: datetime | None = None
+    reminders: tuple[int, ...] | None = None
+    note: str = ""
+    hearsay: bool = False
 
     @property
     def takes_place(self) -> bool:
         """Whether people should be told that it starts."""
         return not self.deleted and self.status in ("scheduled", "ongoing")
+
+    @property
+    def called_off(self) -> bool:
+        """Whether people should be told that it does not take place: a withdrawn draft is called off too."""
+        return self.deleted or self.status in ("cancelled", "draft")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One version of what people are told of an event."""
+
+    version: int
+    name: str
+    location: str
+    timezone: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    note: str = ""
+    status: str = "scheduled"
+
+    @property
+    def called_off(self) -> bool:
+        return self.status in ("cancelled", "draft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +125,12 @@ class Claim:
     codes: tuple[str, ...] = ()
     content_version: int = 0
     useless_after: datetime | None = None
+    subject_id: str = ""
+    confirms: str | None = None
+    organizer_id: str | None = None
+    note: str = ""
+    ends_at: datetime | None = None
+    known: Content | None = None
     worded_at: datetime | None = None
     frozen: bool = False
 

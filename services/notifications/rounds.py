@@ -7,11 +7,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, Engine
 
-from services.notifications import leases, store
+from services.notifications import leases, store, suppression
 from services.notifications.answers import decide
 from services.notifications.leases import Place, Taken
 from services.notifications.model import Answer, Claim, Result, State
-from services.notifications.planning import plan_due, rearm_all
+from services.notifications.planning import plan_due
+from services.notifications.schedules import rearm_defaults
 from services.notifications.settings import ReminderSettings
 
 log = structlog.get_logger(__name__)
@@ -30,14 +31,14 @@ class Rounds:
         """Arms the coming events for today's lead time."""
         with self.engine.begin() as connection:
             now = store.database_now(connection, self.settings.clock_offset)
-            rearm_all(connection, self.settings.lead, now)
+            rearm_defaults(connection, self.settings.lead, now)
 
     def plan(self) -> None:
         """Takes back what dead workers left, gives up what is too late, and expands what is due."""
         for sweep in (self._recover, self._expire):
             while sweep() >= leases.SWEEP_BATCH:
                 pass
-        plan_due(self.engine, self.settings.lead, self.settings.clock_offset)
+        plan_due(self.engine, self.settings)
 
     def _recover(self) -> int:
         with self.engine.begin() as connection:
@@ -85,8 +86,8 @@ class Rounds:
         ]
         kept = leases.record(connection, results, now)
         refused = [(c.address, r.answer.text) for c, r in results if r.suppress and c.id in kept]
-        if refused:
-            leases.suppress_addresses(connection, refused)
+        for address, said in refused:
+            suppression.suppress_address(connection, address, suppression.HARD_REFUSAL, said, now)
         for claim, result in results:
             if result.pause and claim.id in kept:
                 reason = f"{result.answer.code} {result.answer.text}"

@@ -61,7 +61,7 @@ def test_two_beats_and_three_workers_with_clocks_ten_minutes_apart_send_each_mai
     def beat() -> None:
         settings = reminder_settings()
         while not over.is_set():
-            plan_due(it.engine, settings.lead, settings.clock_offset)
+            plan_due(it.engine, settings)
             over.wait(0.05)
 
     beats = [threading.Thread(target=beat) for _ in range(2)]

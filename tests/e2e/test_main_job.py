@@ -119,4 +119,4 @@ def test_the_mail_settings_can_be_checked(system: RunningSystem) -> None:
     result = system.run("infra.local.mail_check", "probe@dicoevent.example")
     assert result.returncode == 0, result.stderr
     assert "took the mail" in result.stdout
-    assert system.mails("probe@dicoevent.example")
+    assert system.all_mails("probe@dicoevent.example")

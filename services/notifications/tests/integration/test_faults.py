@@ -24,7 +24,7 @@ def faulty() -> Iterator[FaultyMailServer]:
 def due(world: World, server: FaultyMailServer, holders: int = 1, **mail: object) -> None:
     for n in range(holders):
         world.order(holder=f"h{n}")
-    plan_due(world.engine, world.settings.lead, world.settings.clock_offset)
+    plan_due(world.engine, world.settings)
     world.mail = replace(world.mail, host="127.0.0.1", port=server.port, **mail)
 
 

@@ -72,11 +72,11 @@ def test_retries_come_after_about_1_2_5_10_and_20_minutes_and_spread() -> None:
 
 
 def test_a_run_inside_the_lead_time_is_the_reminder_itself() -> None:
-    assert kind_of_run(EVENT, LEAD, NOW) == Kind.REMINDER
+    assert kind_of_run(EVENT, [LEAD], NOW) == Kind.REMINDER
 
 
 def test_a_run_before_that_is_by_hand() -> None:
-    assert kind_of_run(EVENT, LEAD, NOW - timedelta(seconds=1)) == Kind.MANUAL
+    assert kind_of_run(EVENT, [LEAD], NOW - timedelta(seconds=1)) == Kind.MANUAL
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_run_before_that_is_by_hand() -> None:
 )
 def test_nobody_is_reminded_of_what_is_over_or_off(event: EventFacts) -> None:
     with pytest.raises(EventOver):
-        kind_of_run(event, LEAD, NOW)
+        kind_of_run(event, [LEAD], NOW)
 
 
 def test_a_reminder_is_due_the_lead_time_before_the_start() -> None:

@@ -1,13 +1,30 @@
 """What a reminder says."""
 
+import re
 from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 
-from services.notifications.mail.render import language, render, words_for
+from services.notifications.mail.compose import Composer
+from services.notifications.mail.render import LinkBase
+from services.notifications.mail.words import language, words_for
+from services.notifications.model import Claim
 from services.notifications.tests.unit.test_model import CLAIM
 
-SENDER = "DicoEvent <reminders@dicoevent.example>"
+COMPOSER = Composer(
+    "DicoEvent <reminders@dicoevent.example>", LinkBase("https://dicoevent.example", "secret")
+)
+
+
+def render(claim: Claim) -> EmailMessage:
+    _, raw = COMPOSER.compose(claim)
+    assert re.search(rb"(?<!\r)\n|\r(?!\n)", raw) is None
+    mail = message_from_bytes(raw, policy=default)
+    assert isinstance(mail, EmailMessage)
+    return mail
 
 
 @pytest.mark.parametrize(
@@ -38,16 +55,16 @@ def test_indonesian_for_indonesian_locales_english_for_all_others(locale: str, l
 
 
 def test_the_same_claim_makes_the_same_bytes() -> None:
-    assert render(CLAIM, SENDER).as_bytes() == render(CLAIM, SENDER).as_bytes()
+    assert render(CLAIM).as_bytes() == render(CLAIM).as_bytes()
 
 
 def test_two_deliveries_have_two_message_ids() -> None:
     other = replace(CLAIM, id=8)
-    assert render(CLAIM, SENDER)["Message-ID"] != render(other, SENDER)["Message-ID"]
+    assert render(CLAIM)["Message-ID"] != render(other)["Message-ID"]
 
 
 def test_the_start_is_told_in_the_events_zone() -> None:
-    text = render(CLAIM, SENDER).get_body(("plain",)).get_content()
+    text = render(CLAIM).get_body(("plain",)).get_content()
     assert "Tuesday, 1 January 2030, 21:00 (Asia/Jakarta" in text
 
 
@@ -55,7 +72,7 @@ def test_the_start_is_told_in_the_events_zone() -> None:
     "name", ["a\r\nBcc: x@dicoevent.example", "a\x00b", "a\u2028b", "x" * 5000, "", "\u202egnp"]
 )
 def test_no_name_breaks_a_header(name: str) -> None:
-    mail = render(replace(CLAIM, event_name=name, name=name, location=name), SENDER)
+    mail = render(replace(CLAIM, event_name=name, name=name, location=name))
     head = mail.as_bytes().split(b"\r\n\r\n")[0]
     assert b"\r\nBcc" not in head
     assert mail["Bcc"] is None
@@ -63,5 +80,5 @@ def test_no_name_breaks_a_header(name: str) -> None:
 
 def test_every_value_is_escaped_in_html() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    mail = render(replace(CLAIM, event_name=evil, name=evil, location=evil), SENDER)
+    mail = render(replace(CLAIM, event_name=evil, name=evil, location=evil))
     assert "<img" not in mail.get_body(("html",)).get_content()
