@@ -30,6 +30,8 @@ class Event:
     status: str
     quota: int | None
     organizer_id: str | None
+    reminders: list[int] | None
+    reminder_note: str
     deleted: bool
     sold: int
 

@@ -13,7 +13,7 @@ from shared.auth import Principal
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-EVENT = model.Event("e", 1, "Jazz", "", "UTC", NOW + HOUR, None, "scheduled", 10, "o", False, 0)
+EVENT = model.Event("e", 1, "Jazz", "", "UTC", NOW + HOUR, None, "scheduled", 10, "o", None, "", False, 0)
 KIND = model.TicketType("t", "e", "VIP", Decimal(1), None, None, 5, 0, False)
 
 
