@@ -1,12 +1,16 @@
-"""What every request needs: the wiring, the caller, checked ids, and refusals with their status."""
+"""What every request needs: the wiring, the caller, checked ids, pages, and refusals with their status."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Query, Request
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from services.tickets.api.desk import Desk
 from services.tickets.errors import (
     FieldInvalid,
     KeyReused,
@@ -17,6 +21,7 @@ from services.tickets.errors import (
     TicketsError,
 )
 from services.tickets.owners import Owners
+from services.tickets.store.pages import Wanted
 from shared.auth import Authenticator, Principal
 from shared.http import Conflict, DependencyDown, Forbidden, Invalid, NotFound, Refusal
 
@@ -31,26 +36,38 @@ _REFUSALS: dict[type[TicketsError], type[Refusal]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What bootstrap hands to the API."""
+    """What bootstrap hands to the API. `hold` is how long a seat waits for its payment, None for ever."""
 
     engine: Engine
     authenticator: Authenticator
     owners: Owners
+    desk: Desk
     service_token: str
+    hold: timedelta | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction, committed at its end."""
+        with self.engine.begin() as connection:
+            yield connection
 
 
 def install_refusals(app: FastAPI) -> None:
     """Gives errors of this service their status."""
 
     def refuse(request: Request, error: Exception) -> Any:
-        if isinstance(error, FieldInvalid):
-            refusal: Refusal = Invalid.field(error.field, error.problem)
-        else:
-            assert isinstance(error, TicketsError), "registered for these only"
-            refusal = _REFUSALS[type(error)](str(error))
-        return request.app.exception_handlers[Refusal](request, refusal)
+        assert isinstance(error, TicketsError), "registered for these only"
+        return request.app.exception_handlers[Refusal](request, refusal_of(error))
 
     app.add_exception_handler(TicketsError, refuse)
+
+
+def refusal_of(error: TicketsError) -> Refusal:
+    """The answer that an error means."""
+    if isinstance(error, FieldInvalid):
+        return Invalid.field(error.field, error.problem)
+    kind = next(kind for kind in type(error).__mro__ if kind in _REFUSALS)
+    return _REFUSALS[kind](str(error))
 
 
 def _wiring(request: Request) -> Wiring:
@@ -58,28 +75,40 @@ def _wiring(request: Request) -> Wiring:
     return wiring
 
 
+async def _wired(request: Request) -> Wiring:
+    return _wiring(request)
+
+
 def _caller(request: Request) -> Principal:
     return _wiring(request).authenticator.required(request)
 
 
-def _uuid(value: str) -> str:
-    try:
-        return str(UUID(value))
-    except ValueError:
-        raise NotFound("There is nothing with this id.") from None
+def _visitor(request: Request) -> Principal | None:
+    return _wiring(request).authenticator.optional(request)
 
 
-def _ticket_id(ticket_id: str) -> str:
-    return _uuid(ticket_id)
+def _uuid(name: str) -> Callable[..., Any]:
+    async def read(request: Request) -> str:
+        try:
+            return str(UUID(request.path_params[name]))
+        except ValueError:
+            raise NotFound("There is nothing with this id.") from None
+
+    return read
 
 
-def _order_id(order_id: str) -> str:
-    return _uuid(order_id)
+async def _page(
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=500, description='`next_cursor` of the page before; "" for the first page.'),
+    ] = None,
+) -> Wanted:
+    return Wanted(page, page_size, cursor)
 
 
-Wired = Annotated[Wiring, Depends(_wiring)]
+Wired = Annotated[Wiring, Depends(_wired)]
 Caller = Annotated[Principal, Depends(_caller)]
-TicketId = Annotated[str, Depends(_ticket_id)]
-OrderId = Annotated[str, Depends(_order_id)]
-Page = Annotated[int, Query(ge=1, le=10**6)]
-PageSize = Annotated[int, Query(ge=1, le=100)]
+Visitor = Annotated[Principal | None, Depends(_visitor)]
+PageWanted = Annotated[Wanted, Depends(_page)]
