@@ -1,4 +1,4 @@
-"""Ticket codes: Crockford's base 32 (https://www.crockford.com/base32.html), nothing that is misread at a door."""
+"""Ticket codes in Crockford's base 32, without letters that are misread: https://www.crockford.com/base32.html."""
 
 import secrets
 

@@ -114,7 +114,9 @@ def is_shown(event: Event, caller: Principal | None) -> bool:
 
 def check_order(event: Event, kind: TicketType, staff: bool, now: datetime) -> None:
     """Raises OrderRefused when no ticket can be sold; the sales window binds users, not staff."""
-    if event.deleted or event.status not in ON_SALE:
+    if event.deleted:
+        raise OrderRefused("The event is not on sale.")
+    if event.status not in ON_SALE:
         raise NotOnSale(event.id, "The event is not on sale.")
     if event.starts_at <= now:
         raise NotOnSale(event.id, "The event has started.")

@@ -1,50 +1,34 @@
 """Bodies in and out. Unknown fields are ignored: clients send back what they read."""
 
 from decimal import Decimal
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
-from services.tickets.model import Event, Order, TicketType
+from services.tickets import model
+from services.tickets.api.fields import Code, Id, Money, OrderStatus, PaymentStatus, Quota, Time, Title
+from services.tickets.handlers.orders import OrderChange
+from services.tickets.model import Order, Payment, TicketType
 from shared.http import Pagination
-from shared.http.fields import named, no_boolean, storable
 from shared.times import read_time, write_time
-
-
-def _uuid(text: str) -> str:
-    # Also keeps everything but an id out of the path of a call to its owner.
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise ValueError("is not a UUID") from None
-
-
-Text = Annotated[str, AfterValidator(storable)]
-Name = Annotated[Text, AfterValidator(named), Field(max_length=200)]
-Id = Annotated[str, AfterValidator(_uuid), Field(examples=["0198c6f0-0000-7000-8000-000000000000"])]
-Time = Annotated[Text, Field(max_length=64, examples=["2030-12-31 19:00"])]
-Price = Annotated[
-    Decimal, BeforeValidator(no_boolean), Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)
-]
-Quota = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, le=2**31 - 1)]
 
 
 class TicketTypeChange(BaseModel):
     """Any subset of a ticket type's fields; null or "" in sales_start or sales_end opens that side."""
 
-    name: Name | None = None
-    price: Price | None = None
+    event_id: Id | None = None
+    name: Title | None = None
+    price: Money | None = None
     sales_start: Time | None = None
     sales_end: Time | None = None
     quota: Quota | None = None
 
     def fields(self, timezone: str) -> dict[str, Any]:
-        """What was really given; naive times are read in the event's zone."""
+        """What was really given, but for the event; naive times are read in the event's zone."""
         given = self.model_dump(exclude_unset=True, exclude={"event_id"})
         for name in ("sales_start", "sales_end"):
             if name in given:
-                text = given[name]
+                text = (given[name] or "").strip()
                 given[name] = read_time(name, text, timezone) if text else None
         keep = ("sales_start", "sales_end")
         return {name: value for name, value in given.items() if value is not None or name in keep}
@@ -54,8 +38,8 @@ class NewTicketType(TicketTypeChange):
     """A ticket type to be."""
 
     event_id: Id
-    name: Name
-    price: Price
+    name: Title
+    price: Money
     quota: Quota
 
     def fields(self, timezone: str) -> dict[str, Any]:
@@ -82,7 +66,7 @@ class TicketTypeBody(BaseModel):
             event=kind.event_id,
             event_id=kind.event_id,
             name=kind.name,
-            price=float(kind.price),
+            price=_number(kind.price),
             sales_start=write_time(kind.sales_start, timezone),
             sales_end=write_time(kind.sales_end, timezone),
             quota=kind.quota,
@@ -98,20 +82,29 @@ class TicketTypePage(BaseModel):
 
 
 class NewOrder(BaseModel):
-    """Which ticket, and for whom: the caller if nobody is named."""
+    """Which ticket, and for whom: the caller if nobody is named. With `notify` false, which only staff may
+    say, the holder is sent no confirmation; he is reminded all the same.
+    """
 
     ticket_id: Id
     user_id: Id | None = None
+    notify: bool | None = Field(None, strict=True)
 
 
-class OrderChange(BaseModel):
-    """An order's status."""
+class OrderPatch(BaseModel):
+    """Any subset of what an order says."""
 
-    status: Annotated[Text, Field(max_length=30)] | None = None
+    ticket_id: Id | None = None
+    user_id: Id | None = None
+    status: OrderStatus | None = None
+
+    def change(self) -> OrderChange:
+        """The change that this asks for."""
+        return OrderChange(self.status, self.ticket_id, self.user_id)
 
 
 class OrderBody(BaseModel):
-    """An order; `ticket` and `user` are ids."""
+    """An order; `ticket`, `user`, `event` and `checked_in_by` are ids, times RFC 3339 in UTC or ""."""
 
     id: str
     ticket: str
@@ -119,6 +112,11 @@ class OrderBody(BaseModel):
     event: str
     status: str
     code: str
+    ordered_at: str
+    paid_at: str
+    hold_until: str
+    checked_in_at: str
+    checked_in_by: str
 
     @classmethod
     def of(cls, order: Order) -> "OrderBody":
@@ -129,6 +127,11 @@ class OrderBody(BaseModel):
             event=order.event_id,
             status=order.status,
             code=order.code,
+            ordered_at=write_time(order.ordered_at, "UTC"),
+            paid_at=write_time(order.paid_at, "UTC"),
+            hold_until=write_time(order.hold_until, "UTC"),
+            checked_in_at=write_time(order.checked_in_at, "UTC"),
+            checked_in_by=order.checked_in_by or "",
         )
 
 
@@ -139,6 +142,70 @@ class OrderPage(BaseModel):
     pagination: Pagination
 
 
-def zone_of(event: Event | None) -> str:
-    """The zone times are shown in."""
-    return event.timezone if event else "UTC"
+class Scan(BaseModel):
+    """A ticket's code at the door."""
+
+    code: Code
+
+
+class NewPayment(BaseModel):
+    """A payment to be. Only staff may say `completed` or `refunded`."""
+
+    registration_id: Id
+    payment_method: Title = Field(examples=["transfer"])
+    payment_status: PaymentStatus = model.PENDING
+    amount_paid: Money
+
+
+class PaymentChange(BaseModel):
+    """Any subset of a payment's fields; it stays with its registration."""
+
+    registration_id: Id | None = None
+    payment_method: Title | None = Field(None, examples=["transfer"])
+    payment_status: PaymentStatus | None = None
+    amount_paid: Money | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What is to be changed."""
+        given = {"method": self.payment_method, "status": self.payment_status, "amount": self.amount_paid}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class PaymentBody(BaseModel):
+    """A payment; `registration`, `user` and `event` are ids."""
+
+    id: str
+    registration: str
+    registration_id: str
+    user: str
+    event: str
+    payment_method: str
+    payment_status: str
+    amount_paid: float
+    created_at: str
+
+    @classmethod
+    def of(cls, payment: Payment) -> "PaymentBody":
+        return cls(
+            id=payment.id,
+            registration=payment.order_id,
+            registration_id=payment.order_id,
+            user=payment.user_id,
+            event=payment.event_id,
+            payment_method=payment.method,
+            payment_status=payment.status,
+            amount_paid=_number(payment.amount),
+            created_at=write_time(payment.created_at, "UTC"),
+        )
+
+
+class PaymentPage(BaseModel):
+    """One page of payments, newest first."""
+
+    payments: list[PaymentBody]
+    pagination: Pagination
+
+
+def _number(amount: Decimal) -> float:
+    # JSON's number, at the last moment: twelve digits are exact in it.
+    return float(amount)

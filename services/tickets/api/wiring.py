@@ -1,14 +1,12 @@
 """What every request needs: the wiring, the caller, checked ids, pages, and refusals with their status."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Query, Request
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from services.tickets.api.desk import Desk
 from services.tickets.errors import (
@@ -22,7 +20,7 @@ from services.tickets.errors import (
 )
 from services.tickets.owners import Owners
 from services.tickets.store.pages import Wanted
-from shared.auth import Authenticator, Principal
+from shared.auth import Authenticator, BearerNeeded, BearerTaken, Principal
 from shared.http import Conflict, DependencyDown, Forbidden, Invalid, NotFound, Refusal
 
 _REFUSALS: dict[type[TicketsError], type[Refusal]] = {
@@ -44,12 +42,6 @@ class Wiring:
     desk: Desk
     service_token: str
     hold: timedelta | None = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction, committed at its end."""
-        with self.engine.begin() as connection:
-            yield connection
 
 
 def install_refusals(app: FastAPI) -> None:
@@ -75,26 +67,36 @@ def _wiring(request: Request) -> Wiring:
     return wiring
 
 
+# Async where nothing blocks: FastAPI would call each of them in a thread of its own otherwise.
 async def _wired(request: Request) -> Wiring:
     return _wiring(request)
 
 
-def _caller(request: Request) -> Principal:
+def _caller(request: Request, _: BearerNeeded) -> Principal:
     return _wiring(request).authenticator.required(request)
 
 
-def _visitor(request: Request) -> Principal | None:
+def _visitor(request: Request, _: BearerTaken) -> Principal | None:
     return _wiring(request).authenticator.optional(request)
 
 
-def _uuid(name: str) -> Callable[..., Any]:
-    async def read(request: Request) -> str:
-        try:
-            return str(UUID(request.path_params[name]))
-        except ValueError:
-            raise NotFound("There is nothing with this id.") from None
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise NotFound("There is nothing with this id.") from None
 
-    return read
+
+async def _ticket_id(ticket_id: str) -> str:
+    return _uuid(ticket_id)
+
+
+async def _order_id(order_id: str) -> str:
+    return _uuid(order_id)
+
+
+async def _payment_id(payment_id: str) -> str:
+    return _uuid(payment_id)
 
 
 async def _page(
@@ -111,4 +113,7 @@ async def _page(
 Wired = Annotated[Wiring, Depends(_wired)]
 Caller = Annotated[Principal, Depends(_caller)]
 Visitor = Annotated[Principal | None, Depends(_visitor)]
+TicketId = Annotated[str, Depends(_ticket_id)]
+OrderId = Annotated[str, Depends(_order_id)]
+PaymentId = Annotated[str, Depends(_payment_id)]
 PageWanted = Annotated[Wanted, Depends(_page)]

@@ -1,12 +1,13 @@
 """Finding what a caller asks for, and whose business it is."""
 
+from sqlalchemy import Connection
+
 from services.tickets import model, projections
 from services.tickets.errors import EventUnknown, HolderUnknown, NotAllowed, NotFoundHere
 from services.tickets.model import Event, Order, TicketType, User
 from services.tickets.store import orders as order_rows
 from services.tickets.store import ticket_types as type_rows
 from shared.auth import Principal
-from sqlalchemy import Connection
 
 
 def get_type(connection: Connection, type_id: str, lock: bool = False) -> TicketType:

@@ -1,6 +1,5 @@
 """Commands on orders that were placed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -109,7 +108,7 @@ def _seat(
     return replace(changed, hold_until=offer.now + hold if unpaid and hold is not None else None)
 
 
-def _tell(connection: sa.Connection, order: Order, changed: Order, holders: Mapping[str, User]) -> None:
+def _tell(connection: sa.Connection, order: Order, changed: Order, holders: dict[str, User]) -> None:
     if _whose(order) == _whose(changed) and model.takes_seat(order.status):
         return
     if changed.user_id not in holders:

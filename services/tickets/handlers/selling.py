@@ -34,9 +34,7 @@ class OrderRequest:
     request_id: str | None = None
 
 
-def place_orders(
-    connection: sa.Connection, requests: Sequence[OrderRequest]
-) -> list[Order | TicketsError]:
+def place_orders(connection: sa.Connection, requests: Sequence[OrderRequest]) -> list[Order | TicketsError]:
     """For each request its order, with seat and message, or why there is none; all become true together.
 
     The holders' rows are held too: no message tells of a person who was forgotten meanwhile.

@@ -17,9 +17,7 @@ from services.tickets.tables import events, ticket_types
 _KIND = tuple(TicketType.__dataclass_fields__)
 _EVENT = tuple(Event.__dataclass_fields__)
 _LOCK_OFFERS = (
-    sa.select(
-        sa.func.clock_timestamp(), *(ticket_types.c[n] for n in _KIND), *(events.c[n] for n in _EVENT)
-    )
+    sa.select(sa.func.clock_timestamp(), *(ticket_types.c[n] for n in _KIND), *(events.c[n] for n in _EVENT))
     .join_from(ticket_types, events, events.c.id == ticket_types.c.event_id)
     .where(ticket_types.c.id.in_(sa.bindparam("ids", expanding=True)), ~ticket_types.c.archived)
     .order_by(events.c.id, ticket_types.c.id)

@@ -1,4 +1,4 @@
-"""Payments, holds and check-in; an event's lead times and note; indexes for lists by cursor and for pruning."""
+"""Payments, holds and check-in; an event's lead times and note; indexes for cursors and for pruning."""
 
 import sqlalchemy as sa
 from alembic import op
