@@ -9,7 +9,7 @@ _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None})
 
 def new_code() -> str:
     """A code nobody guesses: 10 letters, 50 bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in secrets.token_bytes(LENGTH))
 
 
 def read_code(text: str) -> str | None:

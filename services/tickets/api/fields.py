@@ -12,7 +12,10 @@ from services.tickets import model
 from shared.http.fields import Line, Name, Shown, no_boolean
 
 _MONEY = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
-_TIME = r"^\s*$|^\s*\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)? ?([Zz]|[+-]\d\d:\d\d)?\s*$"
+_TIME = (
+    r"^ *$|^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+    r" ?([Zz]|[+-][0-9]{2}:[0-9]{2})? *$"
+)
 
 
 def _uuid(text: str) -> str:
@@ -38,7 +41,7 @@ def _one_of(statuses: Sequence[str]) -> Any:
         return status
 
     any_case = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in status) for status in statuses)
-    shown = Shown({"pattern": rf"^\s*({'|'.join(any_case)})\s*$", "examples": list(statuses)})
+    shown = Shown({"pattern": rf"^ *({'|'.join(any_case)}) *$", "examples": list(statuses)})
     return Annotated[Line, Field(max_length=30), AfterValidator(read), shown]
 
 
@@ -51,8 +54,8 @@ Title = Annotated[Name, Field(max_length=200)]
 Time = Annotated[Line, Field(max_length=64), Shown({"pattern": _TIME, "examples": ["2030-12-31 19:00"]})]
 Money = Annotated[
     Decimal,
-    BeforeValidator(_money),
     Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
+    BeforeValidator(_money),
     Shown(
         {
             "anyOf": [
@@ -64,7 +67,7 @@ Money = Annotated[
         }
     ),
 ]
-Quota = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, le=2**31 - 1, examples=[100])]
+Quota = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[100]), BeforeValidator(no_boolean)]
 OrderStatus = _one_of(model.STATUSES)
 PaymentStatus = _one_of(model.PAYMENT_STATUSES)
 Code = Annotated[

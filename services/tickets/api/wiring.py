@@ -1,5 +1,6 @@
 """What every request needs: the wiring, the caller, checked ids, pages, and refusals with their status."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -72,12 +73,16 @@ async def _wired(request: Request) -> Wiring:
     return _wiring(request)
 
 
-def _caller(request: Request, _: BearerNeeded) -> Principal:
-    return _wiring(request).authenticator.required(request)
+async def _caller(request: Request, _: BearerNeeded) -> Principal:
+    authenticator = _wiring(request).authenticator
+    known = authenticator.recall(request)
+    return await asyncio.to_thread(authenticator.required, request) if known is None else known
 
 
-def _visitor(request: Request, _: BearerTaken) -> Principal | None:
-    return _wiring(request).authenticator.optional(request)
+async def _visitor(request: Request, _: BearerTaken) -> Principal | None:
+    authenticator = _wiring(request).authenticator
+    known = authenticator.recall(request)
+    return await asyncio.to_thread(authenticator.optional, request) if known is None else known
 
 
 def _uuid(value: str) -> str:
@@ -87,8 +92,8 @@ def _uuid(value: str) -> str:
         raise NotFound("There is nothing with this id.") from None
 
 
-async def _ticket_id(ticket_id: str) -> str:
-    return _uuid(ticket_id)
+async def _ticket_id(ticket_id: UUID) -> str:
+    return str(ticket_id)
 
 
 async def _order_id(order_id: str) -> str:
