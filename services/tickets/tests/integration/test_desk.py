@@ -1,7 +1,9 @@
 """Orders that share a transaction do not share their fate."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,3 +90,22 @@ def test_one_that_the_database_refuses_takes_nobody_with_it(house: Any) -> None:
     with house.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(orders)) == 2
     assert len(house.published()) == 2
+
+
+def test_desks_of_several_processes_keep_both_quotas_and_never_stand_in_each_others_way(house: Any) -> None:
+    house.receive("user.registered", person(USER))
+    events = [house.know_event(quota=15)["id"] for _ in range(2)]
+    kinds = [house.make_type(event_id, quota=10) for event_id in events for _ in range(2)]
+
+    def process(number: int) -> list[Any]:
+        ordered = kinds if number % 2 else kinds[::-1]
+        return place(house, [ask(ordered[n % 4]) for n in range(40)])
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [result for some in pool.map(process, range(4)) for result in some]
+    refusals = {str(result) for result in results if not isinstance(result, Order)}
+    assert refusals <= {"This ticket is sold out.", "The event is sold out."}
+    sold = Counter(result.event_id for result in results if isinstance(result, Order))
+    assert sold == dict.fromkeys(events, 15)
+    assert all(house.available(kind) >= 0 for kind in kinds)
+    assert len(house.published()) == 30
