@@ -1,17 +1,23 @@
 """The API on a fresh database, with tokens of its own and an accounts service that is a dictionary."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from services.events.api import Wiring, make_app
+from services.events.cache import AnswerCache, GenerationReader
+from services.events.storage import PosterStorage
+from services.events.storage.folder import FolderStorage
 from shared.auth import Authenticator, TokenVerifier
 from shared.http import Owner, OwnerAway, database_check
 from shared.outbox.tables import outbox
@@ -82,14 +88,38 @@ class House:
             return [(type_, envelope["sequence"]) for type_, envelope in rows]
 
 
-@pytest.fixture
-def house(make_service_engine: Callable[[str], Engine]) -> Iterator[House]:
-    engine = make_service_engine("events")
+@contextmanager
+def open_house(engine: Engine, redis_url: str, posters: PosterStorage) -> Iterator[House]:
+    """One replica of the service; several may share a database and a Redis."""
     accounts = Accounts()
     for user_id in ("admin-1", "organizer-1", "organizer-2"):
         accounts.add(user_id)
-    wiring = Wiring(engine, Authenticator(TokenVerifier(OneKey())), accounts, SERVICE_TOKEN, "Asia/Jakarta")
-    app = make_app(wiring, {"database": database_check(engine)}, {})
+    url = engine.url.render_as_string(hide_password=False)
+    cache = AnswerCache(GenerationReader(url), redis_url, "test")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await cache.close()
+
+    wiring = Wiring(
+        engine=engine,
+        authenticator=Authenticator(TokenVerifier(OneKey())),
+        accounts=accounts,
+        service_token=SERVICE_TOKEN,
+        default_zone="Asia/Jakarta",
+        default_lead=120,
+        cache=cache,
+        posters=posters,
+        on_gone=lambda: None,
+    )
+    app = make_app(wiring, {"database": database_check(engine)}, {}, lifespan)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield House(engine, client, accounts)
     accounts.close()
+
+
+@pytest.fixture
+def house(make_service_engine: Callable[[str], Engine], redis_url: str, tmp_path: Path) -> Iterator[House]:
+    with open_house(make_service_engine("events"), redis_url, FolderStorage(tmp_path / "posters")) as opened:
+        yield opened

@@ -1,0 +1,120 @@
+"""The public calls on posters."""
+
+import threading
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from services.events import model, pictures, posters
+from services.events.api.form import MAX_IMAGE_BYTES, read_form
+from services.events.api.shapes import PosterBody, PosterLink
+from services.events.api.wiring import Caller, EventId, Visitor, Wired, Wiring, event_id_of, refusals
+from services.events.poster_store import Poster
+from shared.auth import Principal
+from shared.http import Forbidden, Invalid, NotFound
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/api/events", tags=["posters"])
+
+# A picture has up to 200 MB of pixels while it is looked at.
+_DECODING = threading.BoundedSemaphore(2)
+_FOREVER = "public, max-age=31536000, immutable"
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image", "event"],
+                    "properties": {
+                        "image": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": f"PNG, JPEG, GIF or WebP, at most {MAX_IMAGE_BYTES} bytes.",
+                        },
+                        "event": {"type": "string", "format": "uuid", "description": "The event's id."},
+                    },
+                },
+            }
+        },
+    }
+}
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture.",
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type, _ in pictures.FORMATS.values()
+        },
+    }
+}
+
+
+def _uploader(caller: Caller) -> Principal:
+    if not model.may_create(caller):
+        raise Forbidden("Only organizers and admins upload posters.")
+    return caller
+
+
+@router.post("/upload", status_code=201, openapi_extra=_FORM)
+async def upload_poster(
+    caller: Annotated[Principal, Depends(_uploader)], wired: Wired, request: Request
+) -> PosterBody:
+    """Takes a picture for an event. What it is decides its content; the client's file name is not used."""
+    event, image = await read_form(request)
+    poster = await run_in_threadpool(_store, wired, caller, event, image)
+    return PosterBody(id=poster.id, image=poster.name)
+
+
+def _store(wired: Wiring, caller: Principal, event: str, image: bytes) -> Poster:
+    event_id = _named_event(event)
+    with _DECODING, refusals():
+        content_type, ending = pictures.sniff(image)
+    with wired.transaction() as connection:
+        poster = posters.begin_upload(connection, event_id, caller, content_type, ending)
+    with refusals():
+        wired.posters.write(poster.name, image, content_type)
+    with wired.transaction() as connection:
+        is_shown = posters.finish_upload(connection, poster, caller)
+    if not is_shown:
+        raise NotFound("The event is gone.")
+    return poster
+
+
+def _named_event(text: str) -> str:
+    try:
+        return event_id_of(text)
+    except NotFound:
+        raise Invalid.field("event", "is not the id of an event") from None
+
+
+@router.get("/{event_id}/poster")
+def list_posters(event_id: EventId, caller: Visitor, wired: Wired) -> list[PosterLink]:
+    """The posters of an event, oldest first; of a draft only for those who may edit it."""
+    with wired.transaction() as connection:
+        found = posters.list_posters(connection, event_id, caller)
+    return [
+        PosterLink(id=poster.id, image=poster.name, url=f"/api/events/posters/{poster.name}/")
+        for poster in found
+    ]
+
+
+@router.get("/posters/{name}", response_class=Response, responses=_PICTURE)
+def get_poster(name: str, caller: Visitor, wired: Wired) -> Response:
+    """The picture. A name never stands for another picture, so whoever got it may keep it."""
+    with wired.transaction() as connection:
+        poster, is_public = posters.get_poster(connection, name, caller)
+    with refusals():
+        content = wired.posters.read(poster.name)
+    if content is None:
+        log.error("poster.file_missing", poster=poster.name)
+        raise NotFound("The picture is missing.")
+    headers = {
+        "Cache-Control": _FOREVER if is_public else "private, no-store",
+        "Content-Disposition": f'inline; filename="{poster.name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=poster.content_type, headers=headers)
