@@ -8,17 +8,33 @@ from sqlalchemy import Connection
 
 from services.events import handlers, model
 from services.events.api.reads import answer_read, view_of
-from services.events.api.shapes import EventBody, EventChange, EventPage, NewEvent
+from services.events.api.shapes import (
+    DAY_OR_TIME_PATTERN,
+    STATUS_PATTERN,
+    EventBody,
+    EventChange,
+    EventPage,
+    NewEvent,
+)
 from services.events.api.wiring import Caller, EventId, Visitor, Wired, refusals
 from services.events.store import EventFilter
-from shared.http import Invalid, Pagination, page_of
+from shared.http import Pagination, page_of, problems
+from shared.http.fields import Line, Shown
 from shared.http.pages import read_cursor, write_cursor
 from shared.times import read_bound
 
 router = APIRouter(prefix="/api/events", tags=["events"])
+_BOUND = Shown({"pattern": f"^{DAY_OR_TIME_PATTERN}?$"})
+_ABSENT = "There is no such event."
+_SOURCE = {
+    "X-Data-Source": {
+        "description": "Where the answer is from; what it says is the same.",
+        "schema": {"type": "string", "enum": ["database", "cache"]},
+    }
+}
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=problems(403))
 def create_event(body: NewEvent, caller: Caller, wired: Wired) -> EventBody:
     """Makes an event. Organizers make them for themselves, admins for anyone."""
     with wired.transaction() as connection:
@@ -29,15 +45,12 @@ def create_event(body: NewEvent, caller: Caller, wired: Wired) -> EventBody:
 def _filter(
     caller: Visitor,
     wired: Wired,
-    search: Annotated[str, Query(max_length=200)] = "",
-    category: Annotated[str, Query(max_length=100)] = "",
-    status: Annotated[str, Query(max_length=20)] = "",
-    from_: Annotated[str, Query(alias="from", max_length=64)] = "",
-    to: Annotated[str, Query(max_length=64)] = "",
+    search: Annotated[Line, Query(max_length=200)] = "",
+    category: Annotated[Line, Query(max_length=100)] = "",
+    status: Annotated[str, Shown({"pattern": f"^{STATUS_PATTERN}?$"}), Query(max_length=20)] = "",
+    from_: Annotated[str, _BOUND, Query(alias="from", max_length=64)] = "",
+    to: Annotated[str, _BOUND, Query(max_length=64)] = "",
 ) -> EventFilter:
-    for field, text in (("search", search), ("category", category)):
-        if "\x00" in text:
-            raise Invalid.field(field, "contains U+0000")
     with refusals():
         return EventFilter(
             search=search.strip(),
@@ -50,7 +63,7 @@ def _filter(
         )
 
 
-@router.get("", response_model=EventPage)
+@router.get("", response_model=EventPage, responses={200: {"headers": _SOURCE}})
 async def list_events(
     shown: Annotated[EventFilter, Depends(_filter)],
     caller: Visitor,
@@ -96,7 +109,11 @@ def _after(
     )
 
 
-@router.get("/{event_id}", response_model=EventBody)
+@router.get(
+    "/{event_id:uuid}",
+    response_model=EventBody,
+    responses={200: {"headers": _SOURCE}, **problems(404, _404=_ABSENT)},
+)
 async def get_event(event_id: EventId, caller: Visitor, wired: Wired, request: Request) -> Response:
     """One event; a draft is there only for those who may edit it."""
 
@@ -106,8 +123,8 @@ async def get_event(event_id: EventId, caller: Visitor, wired: Wired, request: R
     return await answer_read(request, wired, view_of(caller), load)
 
 
-@router.put("/{event_id}")
-@router.patch("/{event_id}")
+@router.put("/{event_id:uuid}", responses=problems(403, 404, _404=_ABSENT))
+@router.patch("/{event_id:uuid}", responses=problems(403, 404, _404=_ABSENT))
 def change_event(event_id: EventId, body: EventChange, caller: Caller, wired: Wired) -> EventBody:
     """Changes any subset of the fields."""
     with wired.transaction() as connection:
@@ -117,7 +134,7 @@ def change_event(event_id: EventId, body: EventChange, caller: Caller, wired: Wi
     return EventBody.of(event, wired.default_lead)
 
 
-@router.delete("/{event_id}", status_code=204)
+@router.delete("/{event_id:uuid}", status_code=204, responses=problems(403, 404, _404=_ABSENT))
 def delete_event(event_id: EventId, caller: Caller, wired: Wired) -> None:
     """Deletes an event for good."""
     with wired.transaction() as connection:

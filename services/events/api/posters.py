@@ -2,6 +2,7 @@
 
 import threading
 from typing import Annotated, Any
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,10 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from services.events import model, pictures, posters
 from services.events.api.form import MAX_IMAGE_BYTES, read_form
 from services.events.api.shapes import PosterBody, PosterLink
-from services.events.api.wiring import Caller, EventId, Visitor, Wired, Wiring, event_id_of, refusals
+from services.events.api.wiring import Caller, EventId, Visitor, Wired, Wiring, refusals
 from services.events.poster_store import Poster
 from shared.auth import Principal
-from shared.http import Forbidden, Invalid, NotFound
+from shared.http import Forbidden, Invalid, NotFound, problems
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/events", tags=["posters"])
@@ -59,7 +60,12 @@ def _uploader(caller: Caller) -> Principal:
     return caller
 
 
-@router.post("/upload", status_code=201, openapi_extra=_FORM)
+@router.post(
+    "/upload",
+    status_code=201,
+    openapi_extra=_FORM,
+    responses=problems(403, 404, 409, _409="The event has 50 posters already."),
+)
 async def upload_poster(
     caller: Annotated[Principal, Depends(_uploader)], wired: Wired, request: Request
 ) -> PosterBody:
@@ -86,12 +92,12 @@ def _store(wired: Wiring, caller: Principal, event: str, image: bytes) -> Poster
 
 def _named_event(text: str) -> str:
     try:
-        return event_id_of(text)
-    except NotFound:
+        return str(UUID(text))
+    except ValueError:
         raise Invalid.field("event", "is not the id of an event") from None
 
 
-@router.get("/{event_id}/poster")
+@router.get("/{event_id:uuid}/poster", responses=problems(404, _404="There is no such event."))
 def list_posters(event_id: EventId, caller: Visitor, wired: Wired) -> list[PosterLink]:
     """The posters of an event, oldest first; of a draft only for those who may edit it."""
     with wired.transaction() as connection:
@@ -102,7 +108,11 @@ def list_posters(event_id: EventId, caller: Visitor, wired: Wired) -> list[Poste
     ]
 
 
-@router.get("/posters/{name}", response_class=Response, responses=_PICTURE)
+@router.get(
+    "/posters/{name}",
+    response_class=Response,
+    responses={**_PICTURE, **problems(404, _404="There is no such poster.")},
+)
 def get_poster(name: str, caller: Visitor, wired: Wired) -> Response:
     """The picture. A name never stands for another picture, so whoever got it may keep it."""
     with wired.transaction() as connection:

@@ -1,17 +1,30 @@
 """Bodies in and out. Unknown fields are ignored: clients send back what they read."""
 
 from typing import Annotated, Any
-from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.events import model
 from services.events.model import Changes, Event
 from shared.http import Pagination
-from shared.http.fields import named, no_boolean, storable
+from shared.http.fields import Line, Name, Prose, Shown, no_boolean, one_line
 from shared.times import write_time
 
 EXAMPLE_TIME = "2030-12-31 19:00"
+# What the document says of times and states; shared.times and model read them, and say what is wrong.
+_DATE = (
+    "((197[1-9]|19[89][0-9]|[2-8][0-9]{3})-"
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    "|(19(7[26]|8[048]|9[26])|[2-8][0-9](0[48]|[2468][048]|[13579][26]))-02-29)"
+)
+TIME_PATTERN = (
+    f"{_DATE}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{{1,6}})?)?"
+    "(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+)
+DAY_OR_TIME_PATTERN = f"({_DATE}|{TIME_PATTERN})"
+STATUS_PATTERN = (
+    "(" + "|".join("".join(f"[{c.upper()}{c}]" for c in status) for status in model.STATUSES) + ")"
+)
 EXAMPLE: dict[str, Any] = {
     "id": "0192f0c1-8c2b-7aa1-b0f4-6d7e8f901234",
     "name": "Malam Jazz di Kota Tua",
@@ -34,27 +47,18 @@ def _absent(value: object) -> bool:
     return value is None
 
 
-def _one_line(text: str) -> str:
-    if any(category(letter) == "Cc" for letter in storable(text)):
-        raise ValueError("contains a control character")
-    return text
-
-
-def _lines(text: str) -> str:
-    if any(category(letter) == "Cc" and letter not in "\n\r\t" for letter in storable(text)):
-        raise ValueError("contains a control character other than a line end or a tab")
-    return text
-
-
-Line = Annotated[str, AfterValidator(_one_line)]
-Lines = Annotated[str, AfterValidator(_lines)]
-Name = Annotated[Line, AfterValidator(named), Field(min_length=1, max_length=200, examples=["Malam Jazz"])]
-Quota = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, le=2**31 - 1, examples=[200])]
-Time = Annotated[Line, Field(max_length=64, examples=[EXAMPLE_TIME, "2030-12-31T19:00:00+07:00"])]
+Title = Annotated[Name, Field(max_length=200, examples=["Malam Jazz"])]
+Quota = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[200]), BeforeValidator(no_boolean)]
+_TIMES = Field(max_length=64, examples=[EXAMPLE_TIME, "2030-12-31T19:00:00+07:00"])
+Start = Annotated[str, AfterValidator(one_line), Shown({"pattern": f"^{TIME_PATTERN}$"}), _TIMES]
+End = Annotated[str, AfterValidator(one_line), Shown({"pattern": f"^({TIME_PATTERN})?$"}), _TIMES]
+Status = Annotated[
+    str, AfterValidator(one_line), Shown({"pattern": f"^{STATUS_PATTERN}?$"}), Field(max_length=20)
+]
 # Ids go into the path of a call to accounts.
 Id = Annotated[str, Field(max_length=128, pattern="^[A-Za-z0-9_-]*$")]
 Word = Annotated[Line, Field(max_length=128)]
-Lead = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=LONGEST_LEAD)]
+Lead = Annotated[int, Field(ge=1, le=LONGEST_LEAD), BeforeValidator(no_boolean)]
 
 
 class EventChange(BaseModel):
@@ -65,18 +69,18 @@ class EventChange(BaseModel):
     organizer's own words to holders, plain text.
     """
 
-    name: Name = ""
-    start_time: Time = ""
+    name: Title = ""
+    start_time: Start = ""
     quota: Quota = 0
-    description: Annotated[Lines, Field(max_length=10_000)] | None = None
+    description: Annotated[Prose, Field(max_length=10_000)] | None = None
     location: Annotated[Line, Field(max_length=500)] | None = None
     category: Annotated[Line, Field(max_length=100)] | None = None
-    end_time: Time | None = None
+    end_time: End | None = None
     timezone: Word | None = Field(None, examples=["Asia/Jakarta"])
-    status: Word | None = Field(None, examples=list(model.STATUSES))
+    status: Status | None = Field(None, examples=list(model.STATUSES))
     organizer_id: Id | None = None
     reminders: Annotated[list[Lead], Field(max_length=MOST_REMINDERS, examples=[[1440, 120]])] | None = None
-    reminder_note: Annotated[Lines, Field(max_length=2000)] | None = None
+    reminder_note: Annotated[Prose, Field(max_length=2000)] | None = None
 
     def changes(self) -> Changes:
         """What was really given."""
@@ -99,8 +103,8 @@ def _furthest_first(leads: list[int] | None) -> tuple[int, ...] | None:
 class NewEvent(EventChange):
     """An event to be: a name, a start and a quota, and any other field."""
 
-    name: Name
-    start_time: Time
+    name: Title
+    start_time: Start
     quota: Quota
 
 

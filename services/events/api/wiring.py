@@ -21,7 +21,7 @@ from services.events.errors import (
     TooManyPosters,
 )
 from services.events.storage import PosterStorage
-from shared.auth import Authenticator, Principal
+from shared.auth import Authenticator, BearerNeeded, BearerTaken, Principal
 from shared.http import Conflict, DependencyDown, Forbidden, Invalid, NotFound, Owner, Refusal
 
 REFUSALS: dict[type[EventsError], type[Refusal]] = {
@@ -83,25 +83,21 @@ async def _wiring(request: Request) -> Wiring:
     return wiring
 
 
-def _required(request: Request) -> Principal:
+def _required(request: Request, _: BearerNeeded) -> Principal:
     wiring: Wiring = request.app.state.wiring
     return wiring.authenticator.required(request)
 
 
-def _optional(request: Request) -> Principal | None:
+def _optional(request: Request, _: BearerTaken) -> Principal | None:
     wiring: Wiring = request.app.state.wiring
     return wiring.authenticator.optional(request)
 
 
-def event_id_of(event_id: str) -> str:
-    """The id as it is stored; raises NotFound for what cannot be one."""
-    try:
-        return str(UUID(event_id))
-    except ValueError:
-        raise NotFound("There is no such event.") from None
+async def _event_id(event_id: UUID) -> str:
+    return str(event_id)
 
 
 Wired = Annotated[Wiring, Depends(_wiring)]
 Caller = Annotated[Principal, Depends(_required)]
 Visitor = Annotated[Principal | None, Depends(_optional)]
-EventId = Annotated[str, Depends(event_id_of)]
+EventId = Annotated[str, Depends(_event_id)]

@@ -6,18 +6,22 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, select
 
 from services.events.api import Wiring, make_app
 from services.events.cache import AnswerCache, GenerationReader
+from services.events.settings import S3Settings
 from services.events.storage import PosterStorage
 from services.events.storage.folder import FolderStorage
+from services.events.storage.s3 import S3Storage
 from shared.auth import Authenticator, TokenVerifier
 from shared.http import Owner, OwnerAway, database_check
 from shared.outbox.tables import outbox
@@ -123,3 +127,25 @@ def open_house(engine: Engine, redis_url: str, posters: PosterStorage) -> Iterat
 def house(make_service_engine: Callable[[str], Engine], redis_url: str, tmp_path: Path) -> Iterator[House]:
     with open_house(make_service_engine("events"), redis_url, FolderStorage(tmp_path / "posters")) as opened:
         yield opened
+
+
+def on_s3(url: str, bucket: str, region: str = "us-east-1") -> S3Storage:
+    """Posters on a server that takes any key."""
+    return S3Storage(S3Settings(url, bucket, "key", "secret", region))
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> PosterStorage:
+    """Each of the two, empty."""
+    if request.param == "folder":
+        return FolderStorage(tmp_path / "deep" / "posters")
+    return on_s3(request.getfixturevalue("s3_url"), f"posters-{uuid4().hex}")
