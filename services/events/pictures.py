@@ -10,8 +10,8 @@ from services.events.errors import FieldInvalid
 
 FIELD = "image"
 # 500 kB of a picture of one colour can be gigabytes of pixels: https://en.wikipedia.org/wiki/Zip_bomb.
-MAX_PIXELS = 25_000_000
-MAX_PIXELS_OF_ALL_FRAMES = 50_000_000
+# Of all frames together; a page of A4 at 300 dots to the inch has 8.7 million.
+MAX_PIXELS = 16_000_000
 MAX_SIDE = 16_000
 # Pillow's name of a format: (media type, ending of file names)
 FORMATS = {
@@ -46,10 +46,9 @@ def _check_size(content: bytes) -> str:
     with Image.open(BytesIO(content), formats=list(FORMATS)) as picture:
         width, height = picture.size
         frames = getattr(picture, "n_frames", 1)
-        if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-            raise FieldInvalid(FIELD, f"has {width} x {height} pixels, more than {MAX_PIXELS:,} in all")
-        if width * height * frames > MAX_PIXELS_OF_ALL_FRAMES:
-            raise FieldInvalid(FIELD, f"has {frames} frames, too many of this size")
+        if max(width, height) > MAX_SIDE or width * height * frames > MAX_PIXELS:
+            size = f"{width} x {height} pixels" + (f" in {frames} frames" if frames > 1 else "")
+            raise FieldInvalid(FIELD, f"has {size}; {MAX_PIXELS:,} in all are the most")
         picture.verify()
         return str(picture.format)
 

@@ -1,6 +1,6 @@
 """The public calls on posters."""
 
-import threading
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from services.events.api.shapes import PosterBody, PosterLink
 from services.events.api.wiring import Caller, EventId, Visitor, Wired, Wiring, refusals
 from services.events.poster_store import Poster
 from shared.auth import Principal
-from shared.http import Forbidden, Invalid, NotFound, problems
+from shared.http import DependencyDown, Forbidden, Invalid, NotFound, problems
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/events", tags=["posters"])
 
-# A picture has up to 200 MB of pixels while it is looked at.
-_DECODING = threading.BoundedSemaphore(2)
+# Decoding takes up to 160 MB, and is done one by one.
+_PATIENCE_SECONDS = 20
 _FOREVER = "public, max-age=31536000, immutable"
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -70,15 +70,28 @@ async def upload_poster(
     caller: Annotated[Principal, Depends(_uploader)], wired: Wired, request: Request
 ) -> PosterBody:
     """Takes a picture for an event. What it is decides its content; the client's file name is not used."""
-    event, image = await read_form(request)
-    poster = await run_in_threadpool(_store, wired, caller, event, image)
+    if wired.uploads.locked():
+        raise DependencyDown("Too many pictures are on their way.")
+    async with wired.uploads:
+        event, image = await read_form(request)
+        event_id = _named_event(event)
+        with refusals():
+            content_type, ending = await _sniff(wired, image)
+        poster = await run_in_threadpool(_store, wired, caller, event_id, image, content_type, ending)
     return PosterBody(id=poster.id, image=poster.name)
 
 
-def _store(wired: Wiring, caller: Principal, event: str, image: bytes) -> Poster:
-    event_id = _named_event(event)
-    with _DECODING, refusals():
-        content_type, ending = pictures.sniff(image)
+async def _sniff(wired: Wiring, image: bytes) -> tuple[str, str]:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS), wired.decoding:
+            return await run_in_threadpool(pictures.sniff, image)
+    except TimeoutError:
+        raise DependencyDown("Too many pictures are waiting to be looked at.") from None
+
+
+def _store(
+    wired: Wiring, caller: Principal, event_id: str, image: bytes, content_type: str, ending: str
+) -> Poster:
     with wired.transaction() as connection:
         poster = posters.begin_upload(connection, event_id, caller, content_type, ending)
     with refusals():

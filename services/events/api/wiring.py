@@ -1,8 +1,9 @@
 """What every request needs: the wiring, the caller, a transaction, and refusals with their status."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
@@ -48,6 +49,9 @@ class Wiring:
     cache: AnswerCache
     posters: PosterStorage
     on_gone: Callable[[], None]
+    # Each upload holds up to half a megabyte; see api/posters.py.
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -112,8 +112,8 @@ def test_the_filters_hold_behind_a_cursor(house: House) -> None:
 
 
 _MANY = """
-    INSERT INTO events (id, version, name, description, location, starts_at, timezone, status, quota, category,
-                        organizer_id, published)
+    INSERT INTO events (id, version, name, description, location, starts_at, timezone, status, quota,
+                        category, organizer_id, published)
     SELECT gen_random_uuid()::text, 1, 'n', '', '', timestamptz '2000-01-01' + n * interval '1h', 'UTC',
            'scheduled', 1, CASE n % 5 WHEN 0 THEN 'music' ELSE 'x' END, 'o', true
     FROM generate_series(1, 20000) AS n

@@ -63,7 +63,7 @@ def test_a_picture_that_is_cut_off_is_refused(format_: str) -> None:
             pictures.sniff(whole[: int(len(whole) * share)])
 
 
-@pytest.mark.parametrize("size", [(5001, 5000), (16_001, 1), (1, 16_001), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize("size", [(4001, 4000), (16_001, 1), (1, 16_001), (2**31 - 1, 2**31 - 1)])
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(
 
 def test_an_animation_with_more_pixels_in_all_than_may_be_is_refused() -> None:
     with pytest.raises(FieldInvalid, match="frames"):
-        pictures.sniff(picture("GIF", (3000, 3000), frames=6))
+        pictures.sniff(picture("GIF", (2000, 2000), frames=5))
 
 
 def test_broken_bytes_are_refused_or_a_picture_and_nothing_else() -> None:
