@@ -14,7 +14,7 @@ MEGABYTE = "x" * 1_000_000
 TEXTS = ("name", "location", "category", "description", "reminder_note")
 WORDS = ("start_time", "end_time", "timezone", "status", "organizer_id")
 VALUES = [
-    *((field, bad) for field in TEXTS for bad in ("a\0b", "a\x07b", "a\x7fb", "\ud800", MEGABYTE, 7, [], True)),
+    *((field, bad) for field in TEXTS for bad in ("\0", "a\x07b", "\x7f", "\ud800", MEGABYTE, 7, [], True)),
     *((field, "a\nb") for field in ("name", "location", "category")),
     *((field, bad) for field in WORDS for bad in ("\0", "\ud800", MEGABYTE, "2030-13-45 99:99", 7, [], {})),
     *(("quota", bad) for bad in (-1, 2**31, 2**63, 10**400, -(10**400), 1.5, "NaN", "x", [], {}, False)),
