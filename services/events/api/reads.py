@@ -41,6 +41,7 @@ class CachedReads:
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(answer)).encode()),
+            (b"cache-control", b"no-cache"),
             (b"x-data-source", b"cache"),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -77,7 +78,8 @@ def _load(wired: Wiring, load: Callable[[sa.Connection], BaseModel]) -> tuple[st
 
 
 def _response(answer: bytes, source: str) -> Response:
-    return Response(answer, media_type="application/json", headers={"X-Data-Source": source})
+    headers = {"Cache-Control": "no-cache", "X-Data-Source": source}
+    return Response(answer, media_type="application/json", headers=headers)
 
 
 def _key(view: str, scope: Scope) -> Key:

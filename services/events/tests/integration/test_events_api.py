@@ -16,6 +16,8 @@ def test_a_made_event_is_answered_as_strings_but_for_its_quota(house: Any) -> No
         assert answer.json() == made
         assert answer.headers["X-Data-Source"] == source
         assert answer.headers["Content-Type"] == "application/json"
+        # Nobody between here and the reader may keep what may change.
+        assert answer.headers["Cache-Control"] == "no-cache"
     assert {name for name, value in made.items() if not isinstance(value, str)} == {"quota", "reminders"}
     assert made["start_time"] == "2030-01-02T19:00:00+07:00"
     assert made["end_time"] == made["description"] == made["category"] == ""
