@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg2
 import structlog
 import uvloop
 from sqlalchemy import Engine
@@ -200,7 +201,7 @@ class Courier:
         while True:
             try:
                 return await loop.run_in_executor(self._threads, partial(work, *args))
-            except (DBAPIError, PoolTimeout) as error:
+            except (DBAPIError, PoolTimeout, psycopg2.Error) as error:
                 if not is_transient(error):
                     raise
                 log.warning("delivery.database_away", error=str(error).strip()[:300])

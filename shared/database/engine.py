@@ -1,5 +1,6 @@
 """Engines with a deadline on everything."""
 
+import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,7 +34,9 @@ _PASSING = ("40", "53", "55", "57")
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed when it is tried again."""
-    if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
+    # The driver's own errors come through where SQLAlchemy gives a connection back to its pool.
+    driver = psycopg2.OperationalError | psycopg2.InterfaceError
+    if isinstance(error, PoolTimeout | OperationalError | InterfaceError | driver):
         return True
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "pgcode", None) or ""

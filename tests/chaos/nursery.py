@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,11 @@ def main() -> None:
                 os.dup2(null, descriptor)
             try:
                 _work(**json.loads(line))
-            finally:
-                os._exit(0)
+            except BaseException:
+                # A forked child must not go on as its parent; what broke it is on stderr.
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
 
