@@ -12,7 +12,7 @@ from services.notifications.model import Kind, State
 from services.notifications.recipients import UNREACHABLE, UNSUBSCRIBED
 from services.notifications.tables import deliveries, events, holders, suppressions, unsubscribes
 
-HARD_REFUSAL, BY_HAND = "hard refusal", "added by hand"
+HARD_REFUSAL, BY_HAND = "refused", "added by hand"
 
 
 def address_key(address: str) -> str:

@@ -97,8 +97,14 @@ def values(claim: Claim, sender: str, links: LinkBase) -> dict[str, str]:
         "codes": ", ".join(short(code, 64) for code in claim.codes if code)[:2000],
         "message_id": message_id(claim, sender),
         "date": rfc5322_date(claim.composed_at),
-        "unsubscribe": unsubscribe_url(links.public_url, links.secret, claim.holder_id, claim.organizer_id),
+        "unsubscribe": _unsubscribe_url(claim, links),
     }
+
+
+def _unsubscribe_url(claim: Claim, links: LinkBase) -> str:
+    if not Kind(claim.kind).reminds:
+        return ""
+    return unsubscribe_url(links.public_url, links.secret, claim.holder_id, claim.organizer_id)
 
 
 def message_id(claim: Claim, sender: str) -> str:
