@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg2
@@ -35,11 +36,12 @@ class Plan:
     rounds: int = 3
     seconds: float = 5.0
     clients: int = 16
+    users: int = 16
     types: int = 100
     quota: int = 500
 
 
-QUICK = Plan(rounds=1, seconds=0.3, types=4, quota=20)
+QUICK = Plan(rounds=1, seconds=0.3, users=2, types=4, quota=20)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def measure(system: RunningSystem, plan: Plan) -> Report:
 
 
 def _reads(stage: Stage, admin: httpx.Client, plan: Plan) -> tuple[list[Row], list[str]]:
-    events = [make_event(admin, timedelta(days=30 + n)) for n in range(LISTED)]
+    events = [_event(admin, timedelta(days=30 + n)) for n in range(LISTED)]
     gateway, notes = f"http://127.0.0.1:{stage.gateway}", []
     targets: dict[str, str] = {}
     for name, path in {
@@ -167,6 +169,21 @@ def _reads(stage: Stage, admin: httpx.Client, plan: Plan) -> tuple[list[Row], li
     return [*rows, Row(list_echo, results[list_echo])], notes
 
 
+def _event(admin: httpx.Client, starts_in: timedelta) -> dict[str, Any]:
+    start = datetime.now(UTC) + starts_in
+    body = {
+        "name": "Malam Jazz",
+        "description": "Three bands, one evening, on the river.",
+        "location": "Kota Tua, Jakarta",
+        "start_time": start.isoformat(timespec="seconds"),
+        "end_time": (start + timedelta(hours=2)).isoformat(timespec="seconds"),
+        "status": "scheduled",
+        "quota": 500,
+        "category": "music",
+    }
+    return must(admin.post("/api/events/", json=body), 201)
+
+
 def _warm(url: str) -> tuple[int, str]:
     """The size of a body and where it came from, once it is in the cache."""
     for _ in range(3):
@@ -190,7 +207,8 @@ def _ratio(results: Sequence[Result], yardstick: Sequence[Result]) -> float:
 def _orders(
     system: RunningSystem, stage: Stage, admin: httpx.Client, plan: Plan
 ) -> tuple[list[Row], list[Sale]]:
-    tokens = [system.new_user()[1].headers["Authorization"] for _ in range(plan.clients)]
+    tokens = [system.new_user()[1].headers["Authorization"] for _ in range(plan.users)]
+    tokens = [tokens[number % len(tokens)] for number in range(plan.clients)]
 
     def sell(ticket_ids: Sequence[str]) -> Result:
         return load.send(Job(stage.gateway, plan.seconds, _shares(tokens, ticket_ids)))
