@@ -14,38 +14,51 @@ from tests.bench.stage import Stage
 from tests.e2e.client import must
 
 GOAL_READ, GOAL_NGINX = 0.7, 0.5
-LISTED = 100
 
 
 def reads(stage: Stage, admin: httpx.Client, plan: Plan) -> tuple[list[Row], list[str]]:
     """The rows, and notes on what was read."""
-    events = [_event(admin, timedelta(days=30 + n)) for n in range(LISTED)]
-    gateway, notes = f"http://127.0.0.1:{stage.gateway}", []
-    targets: dict[str, str] = {}
-    for name, path in {
-        "one event": f"/api/events/{events[0]['id']}/",
-        f"the list of {LISTED} events": f"/api/events/?page_size={LISTED}",
-    }.items():
-        size, source = _warm(gateway + path)
-        notes.append(f"{name}: {size} bytes, X-Data-Source: {source}")
-        targets[name] = gateway + path
-        targets[f"  echo of {size} bytes, same gateway"] = f"{gateway}/api/notifications/echo/{size}/"
-        if name == "one event" and stage.nginx:
-            nginx = f"http://127.0.0.1:{stage.nginx}/api/notifications/echo/{size}/"
-            targets[f"  echo of {size} bytes, nginx proxy_pass"] = nginx
-    names, results = list(targets), _interleaved(targets, plan)
-    event, echo, *rest = names
-    rows = [Row(event, results[event], _ratio(results[event], results[echo]), f"{GOAL_READ}")]
+    events = [_event(admin, timedelta(days=30 + n)) for n in range(plan.listed)]
+    detail = _url(stage.gateway, f"/api/events/{events[0]['id']}/")
+    listing = _url(stage.gateway, f"/api/events/?page_size={plan.listed}")
+    (size, source), (list_size, list_source) = _warm(detail), _warm(listing)
+    targets = {
+        "event": detail,
+        "echo": _url(stage.gateway, _echo(size)),
+        "list": listing,
+        "list echo": _url(stage.gateway, _echo(list_size)),
+    }
     if stage.nginx:
-        nginx, *rest = rest
-        ratio = _ratio(results[echo], results[nginx])
-        rows += [Row(echo, results[echo], ratio, f"{GOAL_NGINX} of nginx"), Row(nginx, results[nginx])]
-    else:
-        rows.append(Row(echo, results[echo]))
+        targets["nginx"] = _url(stage.nginx, _echo(size))
+    notes = [
+        f"one event: {size} bytes, X-Data-Source: {source}",
+        f"the list: {list_size} bytes, X-Data-Source: {list_source}",
+    ]
+    if not stage.nginx:
         notes.append("nginx is not there: the gateway has no yardstick in this run")
-    listed, list_echo = rest
-    rows.append(Row(listed, results[listed], _ratio(results[listed], results[list_echo]), f"{GOAL_READ}"))
-    return [*rows, Row(list_echo, results[list_echo])], notes
+    return _rows(_interleaved(targets, plan), (size, list_size), plan.listed), notes
+
+
+def _rows(found: dict[str, list[Result]], sizes: tuple[int, int], listed: int) -> list[Row]:
+    def row(key: str, name: str, yardstick: str = "", goal: str = "") -> Row:
+        ratio = _ratio(found[key], found[yardstick]) if yardstick in found else None
+        return Row(name, found[key], ratio, goal if yardstick in found else "")
+
+    rows = [
+        row("event", "one event", "echo", f"{GOAL_READ}"),
+        row("list", f"the list of {listed} events", "list echo", f"{GOAL_READ}"),
+        row("echo", f"echo of {sizes[0]} bytes, same gateway", "nginx", f"{GOAL_NGINX} of nginx"),
+        row("list echo", f"echo of {sizes[1]} bytes, same gateway"),
+    ]
+    return [*rows, row("nginx", f"echo of {sizes[0]} bytes, nginx proxy_pass")] if "nginx" in found else rows
+
+
+def _url(port: int, path: str) -> str:
+    return f"http://127.0.0.1:{port}{path}"
+
+
+def _echo(size: int) -> str:
+    return f"/api/notifications/echo/{size}/"
 
 
 def _event(admin: httpx.Client, starts_in: timedelta) -> dict[str, Any]:

@@ -23,9 +23,10 @@ class Plan:
     users: int = 16
     types: int = 100
     quota: int = 500
+    listed: int = 100
 
 
-QUICK = Plan(rounds=1, seconds=0.3, users=2, types=4, quota=20)
+QUICK = Plan(rounds=1, seconds=0.3, users=2, types=4, quota=20, listed=10)
 
 
 @dataclass(frozen=True)
