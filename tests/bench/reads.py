@@ -2,8 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import httpx
 
@@ -11,14 +10,15 @@ from tests.bench import load
 from tests.bench.load import Result
 from tests.bench.report import Plan, Row
 from tests.bench.stage import Stage
-from tests.e2e.client import must
+from tests.e2e.client import event_body, must
 
 GOAL_READ, GOAL_NGINX = 0.7, 0.5
 
 
 def reads(stage: Stage, admin: httpx.Client, plan: Plan) -> tuple[list[Row], list[str]]:
     """The rows, and notes on what was read."""
-    events = [_event(admin, timedelta(days=30 + n)) for n in range(plan.listed)]
+    bodies = [event_body(timedelta(days=30 + n)) for n in range(plan.listed)]
+    events = [must(admin.post("/api/events/", json=body), 201) for body in bodies]
     detail = _url(stage.gateway, f"/api/events/{events[0]['id']}/")
     listing = _url(stage.gateway, f"/api/events/?page_size={plan.listed}")
     (size, source), (list_size, list_source) = _warm(detail), _warm(listing)
@@ -59,21 +59,6 @@ def _url(port: int, path: str) -> str:
 
 def _echo(size: int) -> str:
     return f"/api/notifications/echo/{size}/"
-
-
-def _event(admin: httpx.Client, starts_in: timedelta) -> dict[str, Any]:
-    start = datetime.now(UTC) + starts_in
-    body = {
-        "name": "Malam Jazz",
-        "description": "Three bands, one evening, on the river.",
-        "location": "Kota Tua, Jakarta",
-        "start_time": start.isoformat(timespec="seconds"),
-        "end_time": (start + timedelta(hours=2)).isoformat(timespec="seconds"),
-        "status": "scheduled",
-        "quota": 500,
-        "category": "music",
-    }
-    return must(admin.post("/api/events/", json=body), 201)
 
 
 def _warm(url: str) -> tuple[int, str]:
