@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 def body(**fields: Any) -> dict[str, Any]:
     times = {"start_time": "2031-05-01 19:00", "end_time": "2031-05-01 22:00:30"}
-    return event_body(timedelta(), 100, **{**times, **fields})
+    return event_body(timedelta(), **{"quota": 100, **times, **fields})
 
 
 @pytest.fixture(scope="module")
