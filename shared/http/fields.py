@@ -1,7 +1,7 @@
 """What a text or a number in a request has to be before anything else is asked of it."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, GetJsonSchemaHandler
@@ -14,7 +14,7 @@ class Shown:
     and a JSON schema can say.
     """
 
-    rules: dict[str, Any]
+    rules: dict[str, Any] = field(hash=False)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
