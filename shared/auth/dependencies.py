@@ -39,6 +39,11 @@ class Authenticator:
         except TokenRefused as error:
             raise Unauthenticated(str(error)) from None
 
+    def recall(self, request: Request) -> Principal | None:
+        """The caller, if his token was verified before; None says nothing. Waits for nobody."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return self._verifier.recall(token.strip()) if scheme.lower() == "bearer" else None
+
     def required(self, request: Request, _: BearerNeeded = None) -> Principal:
         """The caller; 401 without a token."""
         caller = self.optional(request)

@@ -1,20 +1,20 @@
 """What a text or a number in a request has to be before anything else is asked of it."""
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
     """What the OpenAPI document says of a field beyond what its type does: each rule that a validator has
     and a JSON schema can say.
     """
 
-    rules: dict[str, Any] = field(hash=False)
+    rules: dict[str, Any]
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

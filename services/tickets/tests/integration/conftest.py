@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from services.tickets.api import Wiring, make_app
+from services.tickets.api import Desk, Wiring, make_app
 from services.tickets.owners import Owners
 from services.tickets.tests import house as parts
 from shared.auth import Authenticator, TokenVerifier
@@ -20,8 +20,10 @@ def house(make_service_engine: Callable[[str], Engine]) -> Iterator[parts.House]
     for user_id in (parts.ADMIN, parts.ORGANIZER, parts.RIVAL, parts.USER, parts.OTHER):
         accounts.things[f"users/{user_id}"] = parts.person(user_id)
     owners = Owners(engine, accounts, events)
-    wiring = Wiring(engine, Authenticator(TokenVerifier(parts.OneKey())), owners, parts.SERVICE_TOKEN)
+    authenticator, desk = Authenticator(TokenVerifier(parts.OneKey())), Desk(engine)
+    wiring = Wiring(engine, authenticator, owners, desk, parts.SERVICE_TOKEN)
     app = make_app(wiring, {"database": database_check(engine)}, {})
     with TestClient(app, raise_server_exceptions=False) as client:
         yield parts.House(engine, client, accounts, events)
+    desk.close()
     owners.close()

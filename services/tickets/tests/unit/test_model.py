@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from services.tickets import model
+from services.tickets.codes import new_code
 from services.tickets.errors import OrderRefused
 from shared.auth import Principal
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-EVENT = model.Event("e", 1, "Jazz", "", "UTC", NOW + HOUR, None, "scheduled", 10, "o", False, 0)
+EVENT = model.Event("e", 1, "Jazz", "", "UTC", NOW + HOUR, None, "scheduled", 10, "o", None, "", False, 0)
 KIND = model.TicketType("t", "e", "VIP", Decimal(1), None, None, 5, 0, False)
 
 
@@ -70,7 +71,7 @@ def test_staff_are_admins_and_the_own_organizer(id_: str, roles: set[str], expec
 
 
 def test_codes_are_ten_letters_without_those_that_are_misread() -> None:
-    codes = {model.new_code() for _ in range(1000)}
+    codes = {new_code() for _ in range(1000)}
     assert len(codes) == 1000
     assert {len(code) for code in codes} == {10}
     assert not set("".join(codes)) & set("ILOU")
