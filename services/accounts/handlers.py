@@ -42,9 +42,14 @@ def register(connection: sa.Connection, fields: dict[str, Any], superuser: bool 
         locale=fields.get("locale") or "en",
         is_superuser=superuser,
     )
+    add_user(connection, user)
+    return user
+
+
+def add_user(connection: sa.Connection, user: User) -> None:
+    """Stores a user as he is and publishes him; raises FieldInvalid for a taken name or address."""
     _unless_taken(connection, lambda: store.add_user(connection, user))
     publish(connection, SOURCE, [_about(user, "user.registered")])
-    return user
 
 
 def change_user(connection: sa.Connection, user_id: str, fields: dict[str, Any], caller: Principal) -> User:
@@ -114,7 +119,8 @@ def _unless_taken(connection: sa.Connection, write: Any) -> None:
         with connection.begin_nested():
             write()
     except IntegrityError as error:
-        field = "email" if "users_email" in str(error.orig) else "username"
+        taken = getattr(error.orig, "diag", None)
+        field = "email" if "email" in str(taken and taken.constraint_name) else "username"
         raise FieldInvalid(field, "is taken") from None
 
 
