@@ -1,11 +1,11 @@
 """The public calls on registrations."""
 
-import asyncio
 from io import BytesIO
 
 import segno
 import structlog
 from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
 
 from services.tickets import model
 from services.tickets.api.keys import Key, once
@@ -56,10 +56,10 @@ async def create_order(
     for attempt in range(_ATTEMPTS):
         try:
             if idempotency_key:
-                return await asyncio.to_thread(_order_once, wired, body, request, idempotency_key)
+                return await run_in_threadpool(_order_once, wired, body, request, idempotency_key)
             return OrderBody.of(await wired.desk.place(request))
         except TicketsError as refusal:
-            if attempt + 1 == _ATTEMPTS or not await asyncio.to_thread(wired.owners.learn, refusal):
+            if attempt + 1 == _ATTEMPTS or not await run_in_threadpool(wired.owners.learn, refusal):
                 raise
     raise AssertionError("the last attempt answers or raises")
 

@@ -1,12 +1,12 @@
 """What every request needs: the wiring, the caller, checked ids, pages, and refusals with their status."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 
 from services.tickets.api.desk import Desk
@@ -76,13 +76,13 @@ async def _wired(request: Request) -> Wiring:
 async def _caller(request: Request, _: BearerNeeded) -> Principal:
     authenticator = _wiring(request).authenticator
     known = authenticator.recall(request)
-    return await asyncio.to_thread(authenticator.required, request) if known is None else known
+    return await run_in_threadpool(authenticator.required, request) if known is None else known
 
 
 async def _visitor(request: Request, _: BearerTaken) -> Principal | None:
     authenticator = _wiring(request).authenticator
     known = authenticator.recall(request)
-    return await asyncio.to_thread(authenticator.optional, request) if known is None else known
+    return await run_in_threadpool(authenticator.optional, request) if known is None else known
 
 
 def _uuid(value: str) -> str:

@@ -73,6 +73,8 @@ def _place(
     staff = model.is_staff(request.caller, event)
     if holder.id != request.caller.id and not staff:
         raise NotAllowed("Only staff of the event order for others.")
+    if not request.notify and not staff:
+        raise NotAllowed("Only staff of the event keep the confirmation back.")
     model.check_order(event, kind, staff, offer.now)
     free = kind.price == 0
     order = Order(
