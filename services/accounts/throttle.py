@@ -1,6 +1,5 @@
 """How many logins may fail, by name and by the client's address, before more are refused for a while."""
 
-import ipaddress
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from services.accounts.errors import TooManyAttempts
 from services.accounts.model import fold
+from shared.addresses import network_of
 
 log = structlog.get_logger(__name__)
 
@@ -95,14 +95,3 @@ def redis_storage(url: str) -> RedisStorage:
         socket_connect_timeout=REDIS_SECONDS,
         socket_timeout=REDIS_SECONDS,
     )
-
-
-def network_of(address: str) -> str:
-    """The address itself, but an IPv6 client owns a whole /64 (RFC 6177) and counts as that."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False))
