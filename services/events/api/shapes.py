@@ -69,8 +69,9 @@ class EventChange(BaseModel):
     organizer's own words to holders, plain text.
     """
 
-    name: Title = ""
-    start_time: Start = ""
+    # Not shown as a default, which would have to be a name: only what was given counts.
+    name: Title = Field(default_factory=str)
+    start_time: Start = Field(default_factory=str)
     quota: Quota = 0
     description: Annotated[Prose, Field(max_length=10_000)] | None = None
     location: Annotated[Line, Field(max_length=500)] | None = None
