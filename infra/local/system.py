@@ -100,13 +100,14 @@ class System:
         chosen["SUPERUSER_EMAIL"] = given.get("SUPERUSER_EMAIL") or "admin@dicoevent.example"
 
     def _start_servers(self) -> None:
-        own = {
+        embedded = {
             "PostgreSQL": self._settings.embeds_postgres,
             "Redis": "REDIS_PORT" in self.chosen,
             "the inbox": "INBOX_URL" in self.chosen,
         }
-        if any(own.values()):
-            self._say(f"starting {', '.join(name for name, starts in own.items() if starts)}")
+        names = [name for name, starts in embedded.items() if starts]
+        if names:
+            self._say(f"starting {' and '.join([', '.join(names[:-1]), names[-1]][len(names) < 2 :])}")
         if self._settings.embeds_postgres:
             self._start_postgres()
         if "REDIS_PORT" in self.chosen:
