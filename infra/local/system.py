@@ -40,10 +40,14 @@ class System:
         self.check()
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
+        if stopped.is_set():
+            return
         self._provide_databases()
         self._write_env()
         self._say("bringing the databases up to date")
         self._migrate()
+        if stopped.is_set():
+            return
         self._say(f"starting {len(PROGRAMS)} processes")
         for program in PROGRAMS:
             self._supervisor.start(self._child(program))
@@ -163,6 +167,8 @@ class System:
             text=True,
             timeout=300,
             check=False,
+            # Ctrl-C goes to everything in the terminal's foreground, and a migration is not to be cut off.
+            start_new_session=True,
         )
         (self._home / "log" / "migrate.log").write_text(result.stdout + result.stderr)
         if result.returncode:
