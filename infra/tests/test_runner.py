@@ -13,7 +13,7 @@ from infra.local.system import System
 from shared.settings import SettingError
 
 WRONG = {
-    "MAIL_CONNECTIONS": "0",
+    "MAIL_MAX_CONNECTIONS": "0",
     "MAIL_PORT": "70000",
     "MAIL_SECURITY": "ssl",
     "REMINDER_LEAD_MINUTES": "0",

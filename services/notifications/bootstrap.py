@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from fastapi import FastAPI
+from redis import Redis
 from sqlalchemy import Engine
 
 from services.notifications import tasks
@@ -20,7 +21,7 @@ from shared.messages import SHAPES
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    handlers = MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+    handlers = MessageHandlers(settings.reminders)
     return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
 
 
@@ -46,8 +47,8 @@ def make_http_app(settings: Settings) -> FastAPI:
         receiver=make_receiver(engine, settings),
         authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
         events=Owner(settings.events_url, settings.service_token),
-        lead=settings.reminders.lead,
-        offset=settings.reminders.clock_offset,
+        reminders=settings.reminders,
+        mail=settings.mail,
     )
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
@@ -72,11 +73,12 @@ def run_delivery(settings: Settings) -> None:
     """The delivery process: the sending loop, woken by the queue, by NOTIFY and by its own sweep."""
     from services.notifications import store
     from services.notifications.delivery import DeliveryLoop, run_until_dead
-    from services.notifications.mail.smtp import SmtpConnection
+    from services.notifications.rate import RateGate
 
-    engine = make_engine(settings.database_url, "notifications-delivery")
-    connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
-    loop = DeliveryLoop(engine, settings.reminders, settings.mail.sender, connections, settings.heartbeat)
+    # The ledger says which worker sent a mail: by the name of its database connection.
+    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63], ping=False)
+    gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
+    loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
     app = _celery(settings)
     wire_receiver(app, make_receiver(engine, settings), ())
@@ -90,7 +92,17 @@ def run_delivery(settings: Settings) -> None:
     run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
     loop.stop()
     listener.stop()
-    thread.join(settings.mail.timeout_seconds + 5)
+    thread.join(settings.reminders.grace.total_seconds() + 5)
+
+
+def redis_for_rate(url: str) -> Redis:
+    """The Redis of the token bucket: half a second, then each worker goes by itself."""
+    return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+
+
+def worker_name() -> str:
+    """This process among all delivery workers."""
+    return f"{os.uname().nodename}.{os.getpid()}"
 
 
 def run_beat(settings: Settings) -> None:
@@ -108,7 +120,7 @@ def run_beat(settings: Settings) -> None:
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:
-            plan_due(engine, settings.reminders.lead, settings.reminders.clock_offset)
+            plan_due(engine, settings.reminders)
         except (DBAPIError, PoolTimeout) as error:
             structlog.get_logger(__name__).warning("beat.database_away", error=str(error).strip())
         send_wake_up(app)
