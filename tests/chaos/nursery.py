@@ -92,8 +92,7 @@ def main() -> None:
                 os.dup2(null, descriptor)
             try:
                 _work(**json.loads(line))
-            except BaseException:
-                # A forked child must not go on as its parent; what broke it is on stderr.
+            except BaseException:  # noqa: BLE001 - a forked child must not go on as its parent, whatever broke it
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
