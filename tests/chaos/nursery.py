@@ -92,11 +92,10 @@ def main() -> None:
                 os.dup2(null, descriptor)
             try:
                 _work(**json.loads(line))
-            finally:
-                # A forked child must not go on as its parent; what broke it is on stderr.
-                if sys.exc_info()[0] is not None:
-                    traceback.print_exc()
-                os._exit(0)
+            except BaseException:  # noqa: BLE001 - a forked child must not go on as its parent, whatever broke it
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
 

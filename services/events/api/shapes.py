@@ -61,6 +61,11 @@ Word = Annotated[Line, Field(max_length=128)]
 Lead = Annotated[int, Field(ge=1, le=LONGEST_LEAD), BeforeValidator(no_boolean)]
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class EventChange(BaseModel):
     """Any subset of an event's fields. Null empties a text or the end and gives `reminders` their default
     again; for the others it is "as it is". Naive times are read in the event's time zone.
@@ -68,6 +73,9 @@ class EventChange(BaseModel):
     `reminders` are lead times in minutes; an empty list is no reminder at all. `reminder_note` are the
     organizer's own words to holders, plain text.
     """
+
+    # A default stands for "not given"; by its own field's rules it would be wrong, so the document has none.
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     name: Title = ""
     start_time: Start = ""
