@@ -51,6 +51,36 @@ class Receiver:
 
     def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+        try:
+            self._take_smooth_batch(source, epoch, envelopes, head)
+        except (DataError, IntegrityError):
+            # Nothing of it was taken; now each message for itself, to find the bad ones.
+            self._take_one_by_one(source, epoch, envelopes, head)
+
+    def _take_smooth_batch(
+        self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
+    ) -> None:
+        with self._one_at_a_time, self._engine.begin() as connection:
+            taken, refused = [], []
+            for body in envelopes:
+                try:
+                    envelope = read_envelope(body)
+                    taken.append((envelope, self._parse(envelope)))
+                except MessageRefused as error:
+                    refused.append((body, str(error)))
+            fresh = store.note_all(connection, [(e.source, e.id) for e, _ in taken])
+            for envelope, data in taken:
+                key = (envelope.source, envelope.id)
+                if key in fresh:
+                    fresh.discard(key)
+                    self._handlers[envelope.type](connection, data, envelope)
+            for body, why in refused:
+                store.bury(connection, _as_text(body), why)
+            store.move_cursor(connection, source, epoch, head)
+
+    def _take_one_by_one(
+        self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
+    ) -> None:
         with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
