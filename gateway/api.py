@@ -10,6 +10,7 @@ from gateway import docs_page
 from gateway.errors import GatewayError, MethodRefusedError, NotRoutedError, TooManyAttemptsError, problem
 from gateway.headers import Caller, identify
 from gateway.limits import RateLimiter
+from gateway.metrics import observe
 from gateway.openapi import Catalogue
 from gateway.proxy import Proxy, stamp
 from gateway.routes import find_service, is_limited
@@ -51,6 +52,7 @@ class Gateway:
             response = await self._answer(request, path, service, caller)
             status = response.status
         finally:
+            observe(service, status, time.perf_counter() - started)
             log.info(
                 "request",
                 request_id=caller.request_id,

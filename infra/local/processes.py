@@ -18,6 +18,13 @@ class Program:
     port: str | None = None
 
     @property
+    def metrics_port(self) -> str:
+        """The variable that names the port of its `/metrics`: an API's own, or a listener beside it."""
+        return (
+            self.port if self.service and self.port else f"{self.name.upper().replace('-', '_')}_METRICS_PORT"
+        )
+
+    @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", *self.module]
 

@@ -16,7 +16,9 @@ from shared.auth import Authenticator, TokenVerifier
 from shared.broker import BrokerSender, make_celery
 from shared.database import make_engine, migrate
 from shared.http import database_check, redis_check, serve
+from shared.metrics.scrape import sources
 from shared.outbox import Relay
+from shared.outbox.metrics import outbox_metrics
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,6 +40,7 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
     app = make_celery(settings.broker_url, "accounts", ("events", "tickets", "notifications"))
     relay = Relay(engine, settings.database_url, BrokerSender(app))
+    sources.expose("outbox", outbox_metrics(engine))
     signer = Signer.from_pem(settings.signing_key)
 
     @asynccontextmanager

@@ -35,9 +35,11 @@ def run(process: str) -> None:
         return
 
     from services.notifications import bootstrap
+    from shared import watching
     from shared.logging import configure
 
     configure(f"notifications-{process}", settings.log_level)
+    watching.start(f"notifications-{process}", process_environment())
     if process == "api":
         from shared.http import serve
 

@@ -8,14 +8,17 @@ from celery import Celery
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from services.notifications import tasks
+from services.notifications import metrics, tasks
 from services.notifications.handlers import MessageHandlers
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
+from shared.broker.metrics import queue_metrics
 from shared.database import Listener, make_engine
 from shared.inbox import FeedReader, Receiver
+from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.messages import SHAPES
+from shared.metrics.scrape import sources
 
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
@@ -24,14 +27,18 @@ def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None 
     return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
 
 
-def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
-    """Reads the feeds of the three publishers."""
-    feeds = {
+def feeds_of(settings: Settings) -> dict[str, str]:
+    """The three publishers: source -> base URL."""
+    return {
         "/accounts": settings.accounts_url,
         "/events": settings.events_url,
         "/tickets": settings.tickets_url,
     }
-    return FeedReader(engine, feeds, settings.service_token)
+
+
+def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
+    """Reads the feeds of the three publishers."""
+    return FeedReader(engine, feeds_of(settings), settings.service_token)
 
 
 def make_http_app(settings: Settings) -> FastAPI:
@@ -49,6 +56,8 @@ def make_http_app(settings: Settings) -> FastAPI:
         lead=settings.reminders.lead,
         offset=settings.reminders.clock_offset,
     )
+    sources.expose("reminders", metrics.reminder_metrics(engine, settings.reminders.clock_offset))
+    sources.expose("dead letters", dead_letter_metrics(engine))
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
 
@@ -63,6 +72,8 @@ def run_consumer(settings: Settings) -> None:
     app = _celery(settings)
     app.desk = QueueRunDesk(engine, receiver, settings.reminders.clock_offset)
     wire_receiver(app, receiver, SHAPES)
+    sources.expose("feeds", feed_metrics(engine, feeds_of(settings), settings.service_token))
+    sources.expose("queues", queue_metrics(settings.broker_url, (tasks.QUEUE, tasks.WAKE_QUEUE)))
     reader.start()
     run_worker(app, "notifications-consumer", (tasks.QUEUE,), settings.heartbeat)
     reader.stop()
@@ -105,6 +116,7 @@ def run_beat(settings: Settings) -> None:
     app = _celery(settings)
 
     def tick() -> None:
+        metrics.ticks.inc()
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:

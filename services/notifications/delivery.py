@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.notifications import store
+from services.notifications import metrics, store
 from services.notifications.errors import MailServerAway
 from services.notifications.mail.render import render
 from services.notifications.model import Answer, Claim, decide
@@ -139,6 +139,7 @@ class DeliveryLoop:
         candidates = self._connections[:wanted]
         problems = list(pool.map(_try_open, candidates))
         ready = [c for c, problem in zip(candidates, problems, strict=True) if problem is None]
+        metrics.mail_server_up.set(bool(ready))
         if ready:
             self._pause = 0.0
         else:
@@ -165,9 +166,11 @@ class DeliveryLoop:
         settings = self._settings
         with self._engine.begin() as connection:
             now = store.database_now(connection, settings.clock_offset)
+            outcomes = []
             for claim, answer in zip(claims, answers, strict=True):
                 result = decide(answer, claim, now, settings.max_attempts, settings.resend_unknown)
                 kept = store.record(connection, claim, result, now)
+                outcomes.append((claim, result, kept))
                 log.info(
                     "delivery.result",
                     delivery=claim.id,
@@ -176,6 +179,7 @@ class DeliveryLoop:
                     code=answer.code,
                     answer=answer.text[:200],
                 )
+            metrics.observe(connection, outcomes)
 
 
 def _try_open(connection: MailConnection) -> str | None:

@@ -5,15 +5,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
-from shared.inbox import store
+from shared.inbox import store, watch
 from shared.messages import Envelope, MessageRefused, parse, read_envelope
-
-log = structlog.get_logger(__name__)
 
 # Applies the typed data of a message in the receiver's transaction.
 Handler = Callable[[Connection, Any, Envelope], None]
@@ -39,10 +36,12 @@ class Receiver:
         """
         try:
             envelope = read_envelope(body)
-            data = self._parse(envelope)
-            with self._one_at_a_time, self._engine.begin() as connection:
-                self._apply(connection, envelope, data)
-                complete = self._step(connection, envelope)
+            with watch.handling(envelope):
+                data = self._parse(envelope)
+                with self._one_at_a_time, self._engine.begin() as connection:
+                    fresh = self._apply(connection, envelope, data)
+                    complete = self._step(connection, envelope)
+                watch.taken(envelope, fresh)
         except (MessageRefused, DataError, IntegrityError) as error:
             self.bury(body, _reason(error))
             return
@@ -51,19 +50,23 @@ class Receiver:
 
     def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+        taken: list[tuple[Envelope, bool]] = []
         with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
-                    with connection.begin_nested():
-                        envelope = read_envelope(body)
-                        self._apply(connection, envelope, self._parse(envelope))
+                    envelope = read_envelope(body)
+                    with watch.handling(envelope), connection.begin_nested():
+                        taken.append((envelope, self._apply(connection, envelope, self._parse(envelope))))
                 except (MessageRefused, DataError, IntegrityError) as error:
+                    watch.buried(_reason(error))
                     store.bury(connection, _as_text(body), _reason(error))
             store.move_cursor(connection, source, epoch, head)
+        for envelope, fresh in taken:
+            watch.taken(envelope, fresh)
 
     def bury(self, body: object, reason: str) -> None:
         """Keeps what cannot be taken as a dead letter."""
-        log.warning("message.dead_letter", reason=reason)
+        watch.buried(reason)
         with self._engine.begin() as connection:
             store.bury(connection, _as_text(body), reason)
 
@@ -72,9 +75,12 @@ class Receiver:
             raise MessageRefused(f"unknown message type {envelope.type!r}")
         return parse(envelope)
 
-    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> None:
-        if store.note(connection, envelope.source, envelope.id):
+    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> bool:
+        """Whether the message was new, and so had its effect."""
+        fresh = store.note(connection, envelope.source, envelope.id)
+        if fresh:
             self._handlers[envelope.type](connection, data, envelope)
+        return fresh
 
     def _step(self, connection: Connection, envelope: Envelope) -> bool:
         if envelope.feedposition is None or envelope.feedepoch is None:

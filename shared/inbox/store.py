@@ -66,6 +66,12 @@ def bury(connection: sa.Connection, body: str, reason: str) -> None:
     )
 
 
+def count_dead_letters(connection: sa.Connection) -> int:
+    """How many dead letters wait, counted up to 10,000."""
+    waiting = sa.select(dead_letters.c.id).where(dead_letters.c.replayed_at.is_(None)).limit(10_000)
+    return connection.scalar(sa.select(sa.func.count()).select_from(waiting.subquery())) or 0
+
+
 def list_dead_letters(connection: sa.Connection, page: int, page_size: int) -> tuple[list[Any], int]:
     """(one page of waiting dead letters, newest first; how many wait)."""
     waiting = dead_letters.c.replayed_at.is_(None)

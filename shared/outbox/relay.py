@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.database import Listener
+from shared.metrics.instruments import relay_breaker, relay_sent
 from shared.outbox import store
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class Relay(threading.Thread):
                 sent.append(position)
             if sent:
                 store.mark_sent(connection, sent)
+                relay_sent.inc(len(sent))
         return self.broker_error is None and (assigned == BATCH or len(sent) == BATCH)
 
     def _send(self, message_type: str, envelope: dict[str, object]) -> bool:
@@ -74,9 +76,11 @@ class Relay(threading.Thread):
             if self.broker_error is None:
                 log.warning("relay.broker_away", error=str(error))
             self.broker_error = str(error) or type(error).__name__
+            relay_breaker.set(1)
             return False
         if self.broker_error is not None:
             log.info("relay.broker_back")
+            relay_breaker.set(0)
         self.broker_error = None
         return True
 

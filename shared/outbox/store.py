@@ -73,16 +73,27 @@ def mark_sent(connection: sa.Connection, positions: Sequence[int]) -> None:
 
 
 def read_feed(connection: sa.Connection, after: int, limit: int) -> dict[str, Any]:
-    """{"epoch", "head", "messages"} with up to `limit` envelopes whose position is above `after`."""
+    """{"epoch", "head", "oldest_age_seconds", "messages"} with up to `limit` envelopes of positions above
+    `after`; the age is that of the first of them.
+    """
     state = connection.execute(sa.select(feed.c.epoch, feed.c.head)).one()
     rows = connection.execute(
-        sa.select(outbox.c.position, outbox.c.envelope)
+        sa.select(outbox.c.position, outbox.c.envelope, _age(outbox.c.created_at).label("age"))
         .where(outbox.c.position > after)
         .order_by(outbox.c.position)
         .limit(limit)
-    )
-    messages = [{**e, "feedposition": p, "feedepoch": state.epoch} for p, e in rows]
-    return {"epoch": state.epoch, "head": state.head, "messages": messages}
+    ).all()
+    messages = [{**e, "feedposition": p, "feedepoch": state.epoch} for p, e, _ in rows]
+    return {
+        "epoch": state.epoch,
+        "head": state.head,
+        "oldest_age_seconds": max(0.0, float(rows[0].age)) if rows else 0.0,
+        "messages": messages,
+    }
+
+
+def _age(time: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.extract("epoch", sa.func.clock_timestamp() - time)
 
 
 def renew_epoch(connection: sa.Connection) -> str:
@@ -104,6 +115,16 @@ def renew_epoch(connection: sa.Connection) -> str:
     epoch = new_id()
     connection.execute(sa.update(feed).values(epoch=epoch, identity=identity))
     return epoch
+
+
+def oldest_unsent_seconds(connection: sa.Connection) -> float:
+    """How long the oldest row waits that the queues do not have; 0 when there is none."""
+    columns = (outbox.c.created_at,)
+    numbered = sa.select(*columns).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.position).limit(1)
+    fresh = sa.select(*columns).where(outbox.c.position.is_(None)).order_by(outbox.c.seq).limit(1)
+    waiting = sa.union_all(numbered.subquery().select(), fresh.subquery().select()).subquery()
+    oldest = sa.select(sa.func.min(waiting.c.created_at)).scalar_subquery()
+    return max(0.0, float(connection.scalar(sa.select(_age(oldest))) or 0))
 
 
 def backlog(connection: sa.Connection) -> int:

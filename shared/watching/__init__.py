@@ -1,0 +1,9 @@
+"""What makes a process visible from outside, as the environment says: its numbers."""
+
+from shared.metrics import read_metrics_bind, serve_metrics
+from shared.settings import Environment
+
+
+def start(process: str, env: Environment) -> None:
+    """Serves the numbers of this process. Raises SettingError."""
+    serve_metrics(read_metrics_bind(env))
