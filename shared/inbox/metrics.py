@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from shared.inbox import store
+from shared.inbox.store import Cursor
 from shared.metrics.scrape import Read, gauge
 
 
@@ -24,9 +25,9 @@ def feed_metrics(engine: sa.Engine, feeds: Mapping[str, str], service_token: str
         with engine.connect() as connection:
             connection.execute(sa.text("SET LOCAL statement_timeout = 2000"))
             cursors = {source: store.cursor_of(connection, source) for source in feeds}
-        for source, (epoch, known) in cursors.items():
-            position.add_metric([source], known)
-            page = _next_page(client, feeds[source], epoch, known)
+        for source, cursor in cursors.items():
+            position.add_metric([source], cursor.position)
+            page = _next_page(client, feeds[source], cursor)
             if page is not None:
                 lag.add_metric([source], page["head"] - page["after"])
                 age.add_metric([source], page["oldest_age_seconds"])
@@ -51,16 +52,18 @@ def _family(name: str, text: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, labels=["source"])
 
 
-def _next_page(client: httpx.Client, url: str, epoch: str, known: int) -> dict | None:
+def _next_page(client: httpx.Client, url: str, cursor: Cursor) -> dict | None:
     """The head of a feed and the age of its first row that was not read."""
     try:
-        page = _ask(client, url, known)
-        # Of another epoch everything is unread.
-        return page if page["epoch"] == epoch or not known else _ask(client, url, 0)
+        page = _ask(client, url, cursor.position, cursor.last_id)
+        same = not cursor.position or (page["epoch"] == cursor.epoch and page["known"])
+        # Of another feed than the one that was read, everything is unread.
+        return page if same else _ask(client, url, 0, "")
     except (httpx.HTTPError, ValueError, KeyError):
         return None
 
 
-def _ask(client: httpx.Client, url: str, after: int) -> dict:
-    answer = client.get(f"{url}/internal/feed", params={"after": after, "limit": 1})
+def _ask(client: httpx.Client, url: str, after: int, last_id: str) -> dict:
+    query: dict[str, str | int] = {"after": after, "limit": 1, "last": last_id}
+    answer = client.get(f"{url}/internal/feed", params=query)
     return {**answer.raise_for_status().json(), "after": after}

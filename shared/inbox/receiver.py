@@ -60,7 +60,8 @@ class Receiver:
                 except (MessageRefused, DataError, IntegrityError) as error:
                     watch.buried(_reason(error))
                     store.bury(connection, _as_text(body), _reason(error))
-            store.move_cursor(connection, source, epoch, head)
+            last_id = str(envelopes[-1].get("id", "")) if envelopes else ""
+            store.move_cursor(connection, source, epoch, head, last_id)
         for envelope, fresh in taken:
             watch.taken(envelope, fresh)
 
@@ -85,7 +86,8 @@ class Receiver:
     def _step(self, connection: Connection, envelope: Envelope) -> bool:
         if envelope.feedposition is None or envelope.feedepoch is None:
             return True
-        return store.advance_cursor(connection, envelope.source, envelope.feedepoch, envelope.feedposition)
+        place = envelope.feedepoch, envelope.feedposition
+        return store.advance_cursor(connection, envelope.source, *place, envelope.id)
 
 
 def _reason(error: Exception) -> str:

@@ -72,9 +72,11 @@ def mark_sent(connection: sa.Connection, positions: Sequence[int]) -> None:
     )
 
 
-def read_feed(connection: sa.Connection, after: int, limit: int) -> dict[str, Any]:
-    """{"epoch", "head", "oldest_age_seconds", "messages"} with up to `limit` envelopes of positions above
-    `after`; the age is that of the first of them.
+def read_feed(connection: sa.Connection, after: int, limit: int, last: str = "") -> dict[str, Any]:
+    """Up to `limit` envelopes of positions above `after`, with what a reader has to know of the feed:
+
+    `epoch`, `head`; `lowest`, the first position that is kept; `known`, false if the message at `after` is
+    not `last`, so that the reader has read another history; `oldest_age_seconds` of the first envelope.
     """
     state = connection.execute(sa.select(feed.c.epoch, feed.c.head)).one()
     rows = connection.execute(
@@ -87,9 +89,23 @@ def read_feed(connection: sa.Connection, after: int, limit: int) -> dict[str, An
     return {
         "epoch": state.epoch,
         "head": state.head,
+        "lowest": _lowest(connection, state.head),
+        "known": _is_known(connection, after, last, state.head),
         "oldest_age_seconds": max(0.0, float(rows[0].age)) if rows else 0.0,
         "messages": messages,
     }
+
+
+def _lowest(connection: sa.Connection, head: int) -> int:
+    return connection.scalar(sa.select(sa.func.min(outbox.c.position))) or head + 1
+
+
+def _is_known(connection: sa.Connection, after: int, last: str, head: int) -> bool:
+    if after > head:
+        return False
+    at = connection.scalar(sa.select(outbox.c.id).where(outbox.c.position == after)) if last else None
+    # What was pruned cannot be compared. The newest row never is: see the retention of the outbox.
+    return at is None or at == last
 
 
 def _age(time: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -99,14 +115,17 @@ def _age(time: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 def renew_epoch(connection: sa.Connection) -> str:
     """The feed's epoch, a new one if this database is not the one the old epoch was made in.
 
-    A restore from a backup goes to another cluster, another database or another timeline; after each of
-    them positions that readers have seen may be given to other rows.
+    A restore from a backup goes to another cluster, another database, another timeline, or makes the tables
+    anew; after each of them positions that readers have seen may be given to other rows. A restore that
+    leaves no such trace (a file system's snapshot, rows copied into the old tables) is seen by the readers:
+    they name the last message they read, see read_feed.
     """
     identity = connection.scalar(
         sa.text(
             "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
             " (SELECT timeline_id FROM pg_control_checkpoint()),"
-            " (SELECT oid FROM pg_database WHERE datname = current_database()))"
+            " (SELECT oid FROM pg_database WHERE datname = current_database()),"
+            " 'outbox_feed'::regclass::oid)"
         )
     )
     row = connection.execute(sa.select(feed).with_for_update()).one()
