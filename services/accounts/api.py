@@ -32,9 +32,11 @@ from services.accounts.shapes import (
     UserChange,
     UserPage,
 )
+from services.accounts.snapshot import read_users
 from services.accounts.tokens import Signer
 from shared.auth import Authenticator, Principal, require_service
 from shared.http import Check, Forbidden, Invalid, NotFound, Refusal, Unauthenticated, make_api, page_of
+from shared.http.snapshot import snapshot_router
 from shared.outbox import feed_router
 
 _REFUSALS: dict[type[AccountsError], type[Refusal]] = {
@@ -68,6 +70,7 @@ def make_app(
         app.include_router(router, tags=["accounts"])
     app.include_router(_internal(doors))
     app.include_router(feed_router(doors.engine, doors.service_token))
+    app.include_router(snapshot_router(doors.engine, doors.service_token, "users", read_users))
     return app
 
 

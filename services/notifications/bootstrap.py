@@ -21,10 +21,14 @@ from shared.messages import SHAPES
 from shared.metrics.scrape import sources
 
 
+def make_handlers(settings: Settings) -> MessageHandlers:
+    """What happens when a message comes."""
+    return MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+
+
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    handlers = MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
-    return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
+    return Receiver(engine, make_handlers(settings).table(), on_gap=reader.wake if reader else None)
 
 
 def feeds_of(settings: Settings) -> dict[str, str]:
@@ -77,6 +81,24 @@ def run_consumer(settings: Settings) -> None:
     reader.start()
     run_worker(app, "notifications-consumer", (tasks.QUEUE,), settings.heartbeat)
     reader.stop()
+
+
+def run_rebuild(settings: Settings) -> str:
+    """Rebuilds the projections from their owners; returns what was done, in one line for each kind."""
+    import httpx
+
+    from services.notifications.rebuild import Rebuild
+
+    engine = make_engine(settings.database_url, "notifications-rebuild", pool_size=1)
+    headers = {"X-Service-Token": settings.service_token}
+    owners = {
+        source: httpx.Client(base_url=url, headers=headers, timeout=10)
+        for source, url in feeds_of(settings).items()
+    }
+    report = Rebuild(engine, owners, make_handlers(settings).table()).run()
+    return "".join(
+        f"{kind}: {seen} looked at, {report.mended[kind]} put right\n" for kind, seen in report.seen.items()
+    )
 
 
 def run_delivery(settings: Settings) -> None:

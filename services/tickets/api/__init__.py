@@ -11,7 +11,9 @@ from fastapi import FastAPI
 
 from services.tickets.api import orders, types
 from services.tickets.api.wiring import Wiring, install_refusals
+from services.tickets.snapshot import read_orders
 from shared.http import Check, make_api
+from shared.http.snapshot import snapshot_router
 from shared.outbox import feed_router
 
 __all__ = ["Wiring", "make_app"]
@@ -30,4 +32,5 @@ def make_app(
     app.include_router(types.router)
     app.include_router(orders.router)
     app.include_router(feed_router(wiring.engine, wiring.service_token))
+    app.include_router(snapshot_router(wiring.engine, wiring.service_token, "tickets", read_orders))
     return app
