@@ -19,13 +19,17 @@ from shared.http import database_check, redis_check, serve
 from shared.metrics.scrape import sources
 from shared.outbox import Relay
 from shared.outbox.metrics import outbox_metrics
+from shared.retention import publisher_rules, read_retention, start_pruning
+from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP and relays the outbox until SIGTERM."""
+    keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "accounts-api", pool_size=10)
+    start_pruning(engine, publisher_rules(keep))
     app = build_app(settings, engine)
     first = settings.superuser
     if first is not None:

@@ -20,13 +20,17 @@ from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.metrics.scrape import sources
 from shared.outbox import Relay
 from shared.outbox.metrics import outbox_metrics
+from shared.retention import consumer_rules, publisher_rules, read_retention, start_pruning
+from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP and relays the outbox until SIGTERM."""
+    keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "events-api", pool_size=10)
+    start_pruning(engine, [*publisher_rules(keep), *consumer_rules(keep)])
     serve(build_app(settings, engine), settings.bind)
     engine.dispose()
 

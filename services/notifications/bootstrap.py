@@ -8,7 +8,7 @@ from celery import Celery
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from services.notifications import metrics, tasks
+from services.notifications import metrics, retention, tasks
 from services.notifications.handlers import MessageHandlers
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
@@ -19,6 +19,8 @@ from shared.inbox import FeedReader, Receiver
 from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.messages import SHAPES
 from shared.metrics.scrape import sources
+from shared.retention import read_retention, start_pruning
+from shared.settings import process_environment
 
 
 def make_handlers(settings: Settings) -> MessageHandlers:
@@ -52,6 +54,7 @@ def make_http_app(settings: Settings) -> FastAPI:
     from shared.http import Owner, database_check, redis_check
 
     engine = make_engine(settings.database_url, "notifications-api", pool_size=10)
+    start_pruning(engine, retention.rules(read_retention(process_environment())))
     doors = Doors(
         engine=engine,
         receiver=make_receiver(engine, settings),

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from services.tickets.api import Wiring, make_app
 from services.tickets.consumer import HANDLERS
 from services.tickets.owners import Owners
+from services.tickets.retention import rules
 from services.tickets.settings import Settings
 from shared.auth import Authenticator, RemoteKeys, TokenVerifier
 from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
@@ -21,13 +22,17 @@ from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.metrics.scrape import sources
 from shared.outbox import Relay
 from shared.outbox.metrics import outbox_metrics
+from shared.retention import read_retention, start_pruning
+from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP and relays the outbox until SIGTERM."""
+    keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "tickets-api", pool_size=20)
+    start_pruning(engine, rules(keep))
     serve(build_app(settings, engine), settings.bind)
     engine.dispose()
 
