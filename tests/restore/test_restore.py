@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.__main__ import main
 from services.notifications.settings import read_mail
 from services.notifications.tests.integration.conftest import World
+from shared.outbox import store
 from shared.testing import RecordingMailServer
 from tests.restore.house import House, dump, restore_database, restore_rows, restore_tables
 
@@ -93,3 +95,30 @@ def test_a_restart_without_a_restore_reads_nothing_again(house: House) -> None:
     house.read_feed()
     with house.world.engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM inbox")) == 0
+
+
+def test_after_restored_the_next_change_is_newer_than_what_others_know(
+    make_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_database("accounts")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        store.renew_epoch(connection)
+        before = connection.scalar(sa.text("SELECT epoch FROM outbox_feed"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO users (id, version, username, email, password_hash, first_name, last_name,"
+                " locale, is_superuser) VALUES ('u', 3, 'u', 'u@dicoevent.example', '', '', '', 'en', false)"
+            )
+        )
+    monkeypatch.setenv("ACCOUNTS_DATABASE_URL", url)
+    assert main(["restored", "accounts"]) == 0
+    with engine.begin() as connection:
+        assert store.renew_epoch(connection) != before
+        assert connection.scalar(sa.text("SELECT version FROM users")) > 1000
+    engine.dispose()
+
+
+@pytest.mark.parametrize("arguments", [[], ["restored", "notifications"], ["migrate", "accounts"], ["x"]])
+def test_a_wrong_call_is_told_how_to_call(arguments: list[str]) -> None:
+    assert main(arguments) == 2
