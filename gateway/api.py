@@ -15,6 +15,7 @@ from gateway.openapi import Catalogue
 from gateway.proxy import Proxy, stamp
 from gateway.routes import find_service, is_limited
 from gateway.settings import Settings
+from shared.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,8 @@ class Gateway:
         service = find_service(path)
         status = 500
         try:
-            response = await self._answer(request, path, service, caller)
+            with span(f"{request.method} gateway", "server", request.headers.get("traceparent")):
+                response = await self._answer(request, path, service, caller)
             status = response.status
         finally:
             observe(service, status, time.perf_counter() - started)

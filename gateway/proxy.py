@@ -12,6 +12,7 @@ from yarl import URL
 from gateway import errors
 from gateway.headers import Caller, end_to_end, for_upstream
 from gateway.settings import Settings
+from shared.tracing import traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -94,11 +95,14 @@ class Proxy:
     async def _send(
         self, request: web.BaseRequest, service: str, caller: Caller, upload: Upload
     ) -> aiohttp.ClientResponse:
+        headers = for_upstream(request.headers, caller)
+        if (parent := traceparent()) is not None:
+            headers["traceparent"] = parent
         return await self._session.request(
             request.method,
             # Encoded as it came: a service must see the very path that was routed.
             URL(str(self._upstreams[service]).rstrip("/") + request.rel_url.raw_path_qs, encoded=True),
-            headers=for_upstream(request.headers, caller),
+            headers=headers,
             skip_auto_headers=AUTO_HEADERS,
             data=upload.chunks() if upload.present else None,
             allow_redirects=False,

@@ -17,12 +17,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.notifications import metrics, store
+from services.notifications import metrics, store, traces
 from services.notifications.errors import MailServerAway
 from services.notifications.mail.render import render
 from services.notifications.model import Answer, Claim, decide
 from services.notifications.planning import plan_due, rearm_all
 from services.notifications.settings import ReminderSettings
+from services.notifications.traces import Origin
 
 log = structlog.get_logger(__name__)
 
@@ -154,12 +155,13 @@ class DeliveryLoop:
         with self._engine.begin() as connection:
             now = store.database_now(connection, self._settings.clock_offset)
             mine = store.mark_sending(connection, claims, now, self._settings.lease)
+            origins = traces.origins(connection, claims)
         work = [
             (claim, mail, link)
             for claim, mail, link in zip(claims, mails, connections, strict=False)
             if claim.id in mine
         ]
-        answers = list(pool.map(_hand_over, work))
+        answers = list(pool.map(lambda one: _hand_over(one, origins.get(one[0].id)), work))
         self._record([claim for claim, _, _ in work], answers)
 
     def _record(self, claims: Sequence[Claim], answers: Sequence[Answer]) -> None:
@@ -198,11 +200,13 @@ def _compose(claim: Claim, sender: str) -> EmailMessage | str:
         return f"the mail cannot be written: {error}"
 
 
-def _hand_over(work: tuple[Claim, EmailMessage | str, MailConnection]) -> Answer:
+def _hand_over(work: tuple[Claim, EmailMessage | str, MailConnection], origin: Origin | None) -> Answer:
     claim, mail, connection = work
     if isinstance(mail, str):
         return Answer(550, mail)
-    return connection.send(mail, claim.address)
+    with traces.handing_over(claim, origin) as answers:
+        answers.append(connection.send(mail, claim.address))
+    return answers[0]
 
 
 def run_until_dead(loop: DeliveryLoop, on_death: Callable[[], None]) -> threading.Thread:

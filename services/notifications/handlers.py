@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, store
+from services.notifications import planning, projections, store, traces
 from services.notifications.errors import UnknownEvent
 from services.notifications.schedule import kind_of_run
 from shared.inbox import Handler
@@ -76,6 +76,7 @@ class MessageHandlers:
             version=envelope.sequence,
         )
         self._follow_holder(connection, data.event.id, data.holder.id)
+        traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
         projections.apply_ticket(

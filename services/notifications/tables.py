@@ -55,6 +55,9 @@ tickets = sa.Table(
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
+    # The trace of the message that made it known, when tracing is on: see traces.py.
+    sa.Column("trace", sa.Text),
+    _time("traced_at"),
     sa.Index("tickets_active", "event_id", "holder_id", postgresql_where=sa.text("active")),
     sa.Index("tickets_holder", "holder_id"),
 )

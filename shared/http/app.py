@@ -15,6 +15,7 @@ from shared.http.problems import install_problem_handlers
 from shared.logging import REQUEST_ID
 from shared.messages import new_id
 from shared.metrics.http import MeasuredRequests, metrics_router
+from shared.tracing.http import TracedRequests
 
 # Raises or returns a problem as text when what it looks at is not well; `vital` in make_api says which
 # checks make the service "down" and which only "degraded".
@@ -60,6 +61,7 @@ def make_api(
     """
     app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
     install_problem_handlers(app)
+    app.add_middleware(TracedRequests)
     app.add_middleware(MeasuredRequests)
     app.add_middleware(_Manners)
     app.include_router(metrics_router())

@@ -36,7 +36,7 @@ class Receiver:
         """
         try:
             envelope = read_envelope(body)
-            with watch.handling(envelope):
+            with watch.applying(envelope):
                 data = self._parse(envelope)
                 with self._one_at_a_time, self._engine.begin() as connection:
                     fresh = self._apply(connection, envelope, data)
@@ -55,7 +55,7 @@ class Receiver:
             for body in envelopes:
                 try:
                     envelope = read_envelope(body)
-                    with watch.handling(envelope), connection.begin_nested():
+                    with watch.applying(envelope), connection.begin_nested():
                         taken.append((envelope, self._apply(connection, envelope, self._parse(envelope))))
                 except (MessageRefused, DataError, IntegrityError) as error:
                     watch.buried(_reason(error))

@@ -8,6 +8,7 @@ import structlog
 from shared.logging import REQUEST_ID
 from shared.messages import SHAPES, Envelope
 from shared.metrics.instruments import dead_letters, inbox_messages
+from shared.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +18,14 @@ def handling(envelope: Envelope) -> Iterator[None]:
     """Every log line of a handler names the message, the request that caused it, and the event."""
     ids = {"message_id": envelope.id, REQUEST_ID: envelope.requestid, "event_id": event_of(envelope)}
     with structlog.contextvars.bound_contextvars(**{name: id_ for name, id_ in ids.items() if id_}):
+        yield
+
+
+@contextmanager
+def applying(envelope: Envelope) -> Iterator[None]:
+    """As handling, in a span of the trace that the message carries."""
+    name = f"take {envelope.type}" if envelope.type in SHAPES else "take"
+    with handling(envelope), span(name, "consumer", envelope.traceparent, message_id=envelope.id):
         yield
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.database import Listener
 from shared.metrics.instruments import relay_breaker, relay_sent
 from shared.outbox import store
+from shared.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,8 @@ class Relay(threading.Thread):
 
     def _send(self, message_type: str, envelope: dict[str, object]) -> bool:
         try:
-            self._sender.send(message_type, envelope)
+            with span(f"send {message_type}", "producer", parent=str(envelope.get("traceparent", ""))):
+                self._sender.send(message_type, envelope)
         except (OperationalError, OSError) as error:
             if self.broker_error is None:
                 log.warning("relay.broker_away", error=str(error))

@@ -11,6 +11,7 @@ from shared.logging import REQUEST_ID
 from shared.messages import Message, new_id
 from shared.messages.envelope import envelope_document
 from shared.outbox.tables import feed, outbox
+from shared.tracing import traceparent
 
 CHANNEL = "outbox"
 _LOCK = 0x0D1C0
@@ -25,6 +26,8 @@ def publish(connection: sa.Connection, source: str, messages: Sequence[Message])
     for message in messages:
         id_ = new_id()
         document = envelope_document(source, id_, message, datetime.now(UTC), request_id)
+        if (parent := traceparent()) is not None:
+            document["traceparent"] = parent
         rows.append({"id": id_, "type": message.type, "subject": message.subject, "envelope": document})
     connection.execute(sa.insert(outbox), rows)
     connection.execute(sa.text(f"NOTIFY {CHANNEL}"))
