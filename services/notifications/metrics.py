@@ -39,6 +39,11 @@ lateness = Histogram(
 mail_server_up = Gauge(
     "dicoevent_mail_server_up", "1 if the last attempt to connect to the mail server succeeded."
 )
+# Before the first attempt nobody knows: no number, so that no alert takes it for an absence.
+mail_server_up.set(float("nan"))
+# A labelled counter that is not there before its first count shows no increase at that count.
+for _state in State:
+    results.labels(_state)
 ticks = Counter("dicoevent_beat_ticks_total", "Ticks of beat.")
 
 
