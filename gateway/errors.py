@@ -1,7 +1,7 @@
 """Every refusal of the gateway, each an RFC 9457 problem with the keys that older clients read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -30,13 +30,13 @@ class NotRoutedError(GatewayError):
 
 
 class MethodRefusedError(GatewayError):
-    """A page of the gateway itself, asked with a method other than GET or HEAD."""
+    """A method that is not for this address; `allowed` are those that are."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
-    detail = "This page can only be read."
+    detail = "This address cannot be asked in this way."
 
-    def __init__(self) -> None:
-        super().__init__(headers={"Allow": "GET, HEAD"})
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__(headers={"Allow": ", ".join(allowed)})
 
 
 class UploadBrokenError(GatewayError):
@@ -63,10 +63,10 @@ class BodyTooLargeError(GatewayError):
 
 
 class TooManyAttemptsError(GatewayError):
-    """One client address asked for too many tokens."""
+    """One client has used one route too often."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
-    detail = "Too many attempts; try again later."
+    detail = "Too many requests of this kind; try again later."
 
     def __init__(self, wait_seconds: int) -> None:
         super().__init__(headers={"Retry-After": str(wait_seconds)})
@@ -105,4 +105,10 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
         "detail": detail,
         "errors": {},
     }
-    return web.json_response(body, status=int(status), headers=headers, dumps=json.dumps)
+    return as_json(body, status=int(status), headers=headers)
+
+
+def as_json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer in JSON, which knows no `charset` (RFC 8259)."""
+    data = json.dumps(body).encode()
+    return web.Response(body=data, status=status, headers=headers, content_type="application/json")

@@ -1,12 +1,12 @@
-"""How the four services are, asked in parallel."""
+"""How the services are: every replica, asked at once."""
 
 import asyncio
 import json
 import time
-from collections.abc import Mapping
 
 import aiohttp
-from yarl import URL
+
+from gateway.upstreams import Pool, Pools
 
 DEADLINE_SECONDS = 2.0
 
@@ -14,28 +14,40 @@ Check = dict[str, str | float]
 
 
 async def check_all(
-    session: aiohttp.ClientSession, upstreams: Mapping[str, URL], deadline: float = DEADLINE_SECONDS
+    session: aiohttp.ClientSession, pools: Pools, deadline: float = DEADLINE_SECONDS
 ) -> tuple[int, dict[str, object]]:
     """A status code and `{"status", "checks": {service: {"status", "latency_ms"}}}`; 503 if one is down."""
-    checks = await asyncio.gather(*(_check(session, url, deadline) for url in upstreams.values()))
-    status = overall([str(check["status"]) for check in checks])
-    body: dict[str, object] = {"status": status, "checks": dict(zip(upstreams, checks, strict=True))}
+    checks = await asyncio.gather(*(_check(session, pool, deadline) for pool in pools.values()))
+    status = worst([str(check["status"]) for check in checks])
+    body: dict[str, object] = {"status": status, "checks": dict(zip(pools, checks, strict=True))}
     return 503 if status == "down" else 200, body
 
 
-def overall(statuses: list[str]) -> str:
-    """The worst of several: `down` before `degraded` before `ok`."""
+def worst(statuses: list[str]) -> str:
+    """The worst of several services: `down` before `degraded` before `ok`."""
     return next((status for status in ("down", "degraded") if status in statuses), "ok")
 
 
-async def _check(session: aiohttp.ClientSession, base: URL, deadline: float) -> Check:
+def together(statuses: list[str]) -> str:
+    """What several replicas of one service are: down only when all of them are."""
+    if "down" not in statuses:
+        return worst(statuses)
+    return "down" if all(status == "down" for status in statuses) else "degraded"
+
+
+async def _check(session: aiohttp.ClientSession, pool: Pool, deadline: float) -> Check:
     started = time.monotonic()
+    statuses = await asyncio.gather(*(_ask(session, replica.base, deadline) for replica in pool.replicas))
+    latency = round((time.monotonic() - started) * 1000, 1)
+    return {"status": together(list(statuses)), "latency_ms": latency}
+
+
+async def _ask(session: aiohttp.ClientSession, base: str, deadline: float) -> str:
     try:
-        async with asyncio.timeout(deadline), session.get(base / "health") as answer:
-            status = _status(answer.status, await answer.read())
+        async with asyncio.timeout(deadline), session.get(f"{base}/health") as answer:
+            return _status(answer.status, await answer.read())
     except (aiohttp.ClientError, OSError):
-        status = "down"
-    return {"status": status, "latency_ms": round((time.monotonic() - started) * 1000, 1)}
+        return "down"
 
 
 def _status(code: int, body: bytes) -> str:

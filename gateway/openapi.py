@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
-from gateway.routes import find_service
+from gateway import docs_page
+from gateway.routes import Routes
+from gateway.upstreams import Pool, Pools
 
 Document = dict[str, Any]
 
@@ -25,13 +27,15 @@ def merge(documents: Mapping[str, Document]) -> Document:
     Only operations that the gateway routes to that service are kept; each path item says its
     service in `x-service`.
     """
+    routes = Routes()
     paths: Document = {}
     components: dict[str, Document] = {}
     for service, document in documents.items():
         renamed = _rename(service, document.get("components", {}), components)
         own = _rewrite(document, renamed)
         for path, item in own.get("paths", {}).items():
-            if find_service(path) == service:
+            route = routes.find(path)
+            if route and route.service == service:
                 paths[path] = {"x-service": service, **item}
         _add_components(components, document.get("components", {}), own, renamed)
     return {
@@ -73,40 +77,47 @@ def _add_components(
             place.setdefault(renamed.get(old, old).rpartition("/")[2], body)
 
 
+@dataclass(frozen=True)
+class Publication:
+    """The merged document as it goes out: as data and as a page."""
+
+    data: bytes
+    page: bytes
+
+
 class Catalogue:
     """The merged document, asked from the services at most once in `CACHE_SECONDS`."""
 
     def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        upstreams: Mapping[str, URL],
-        clock: Callable[[], float] = time.monotonic,
+        self, session: aiohttp.ClientSession, pools: Pools, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._session = session
-        self._upstreams = upstreams
+        self._pools = pools
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._document: Document = {}
+        self._publication = Publication(b"", b"")
         self._good_until = float("-inf")
 
-    async def document(self) -> Document:
+    async def publication(self) -> Publication:
         """The document of all services that answer; those that are down are left out."""
         async with self._lock:
             if self._clock() >= self._good_until:
                 await self._refresh()
-            return self._document
+            return self._publication
 
     async def _refresh(self) -> None:
-        answers = await asyncio.gather(*(self._fetch(url) for url in self._upstreams.values()))
-        told = {name: answer for name, answer in zip(self._upstreams, answers, strict=True) if answer}
-        complete = len(told) == len(self._upstreams)
-        self._document = merge(told)
+        answers = await asyncio.gather(*(self._fetch(pool) for pool in self._pools.values()))
+        told = {name: answer for name, answer in zip(self._pools, answers, strict=True) if answer}
+        complete = len(told) == len(self._pools)
+        document = merge(told)
+        self._publication = Publication(json.dumps(document).encode(), docs_page.render(document).encode())
         self._good_until = self._clock() + (CACHE_SECONDS if complete else INCOMPLETE_CACHE_SECONDS)
 
-    async def _fetch(self, base: URL) -> Document:
+    async def _fetch(self, pool: Pool) -> Document:
         """A service's document, empty if it gives none in time."""
+        url = f"{pool.choose().base}/openapi.json"
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS), self._session.get(base / "openapi.json") as answer:
+            async with asyncio.timeout(DEADLINE_SECONDS), self._session.get(url) as answer:
                 told = json.loads(await answer.read()) if answer.status == 200 else {}
         except (aiohttp.ClientError, OSError, ValueError):
             return {}

@@ -1,17 +1,19 @@
 """Passes one request to a service and its answer back, both as streams."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable
 
 import aiohttp
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict
 from yarl import URL
 
 from gateway import errors
 from gateway.headers import Caller, end_to_end, for_upstream
 from gateway.settings import Settings
+from gateway.upload import Upload
+from gateway.upstreams import Pool, Pools, Replica
 from shared.tracing import traceparent
 
 log = structlog.get_logger(__name__)
@@ -20,90 +22,83 @@ log = structlog.get_logger(__name__)
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 CONNECTIONS = 512
-AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+# An answer up to this size is passed on in one piece, with its headers, in one system call.
+ONE_PIECE_BYTES = 64 * 1024
+AUTO_HEADERS = frozenset(["User-Agent", "Accept", "Accept-Encoding", "Content-Type"])
+SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+# Not a byte was written.
+NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
-
-class Upload:
-    """A request's body on its way to a service; never more than `limit` bytes."""
-
-    def __init__(self, request: web.BaseRequest, limit: int) -> None:
-        if (request.content_length or 0) > limit:
-            raise errors.BodyTooLargeError(limit)
-        self._content = request.content
-        self._limit = limit
-        self.present = request.body_exists
-        self.begun = False
-        self.finished = not self.present
-        self.too_large = False
-        self.broken = False
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body; ends in BodyTooLargeError once the limit is passed."""
-        self.begun = True
-        size = 0
-        while chunk := await self._read():
-            size += len(chunk)
-            if size > self._limit:
-                self.too_large = True
-                raise errors.BodyTooLargeError(self._limit)
-            yield chunk
-        self.finished = True
-
-    async def _read(self) -> bytes:
-        try:
-            return await self._content.readany()
-        except (aiohttp.ClientError, OSError, web.RequestPayloadError, HttpProcessingError):
-            self.broken = True
-            raise
+Stamp = Callable[[web.StreamResponse], None]
 
 
 class Proxy:
     """The way to the services over one bounded pool of connections."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, pools: Pools, settings: Settings) -> None:
         self._session = session
-        self._upstreams: Mapping[str, URL] = settings.upstreams
+        self._pools = pools
         self._timeout = settings.upstream_timeout
         self._max_body = settings.max_body_bytes
 
-    async def forward(self, request: web.BaseRequest, service: str, caller: Caller) -> web.StreamResponse:
-        """The service's answer, already sent; raises GatewayError while nothing is sent yet."""
+    async def forward(
+        self, request: web.BaseRequest, service: str, caller: Caller, stamp: Stamp
+    ) -> web.StreamResponse:
+        """The service's answer; a long one is stamped and sent already. Raises GatewayError before that."""
         upload = Upload(request, self._max_body)
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        answer: aiohttp.ClientResponse | None = None
+        stream: web.StreamResponse | None = None
         try:
-            async with asyncio.timeout_at(deadline):
-                answer = await self._ask(request, service, caller, upload)
+            async with asyncio.timeout(self._timeout):
+                answer = await self._ask(request, self._pools[service], caller, upload)
+                if _shows_internals(answer):
+                    return errors.problem(answer.status, "The service failed.")
+                if _fits_in_one_piece(answer):
+                    return await _whole(answer)
+                stream = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_head(answer))
+                stamp(stream)
+                await _relay(answer, stream, request)
+                return stream
         except (aiohttp.ClientError, OSError) as error:
-            raise self._refusal(error, upload) from error
-        try:
-            if answer.status >= 500 and answer.content_type != "application/json":
-                return errors.problem(answer.status, "The service failed.")
-            return await _relay(answer, request, caller, deadline)
+            if stream is None or not stream.prepared:
+                raise self._refusal(error, upload) from error
+            _cut(request, caller, error)
+            return stream
         finally:
-            answer.release()
+            if answer is not None:
+                answer.release()
 
     async def _ask(
-        self, request: web.BaseRequest, service: str, caller: Caller, upload: Upload
+        self, request: web.BaseRequest, pool: Pool, caller: Caller, upload: Upload
     ) -> aiohttp.ClientResponse:
-        try:
-            return await self._send(request, service, caller, upload)
-        except aiohttp.ClientConnectionError as error:
-            if not may_repeat(request.method, upload, error):
-                raise
-        return await self._send(request, service, caller, upload)
+        """The first answer of a replica, read if it is short; two tries or more where one may be repeated."""
+        tried: list[Replica] = []
+        while True:
+            replica = pool.choose(tried)
+            tried.append(replica)
+            try:
+                answer = await self._send(request, replica, caller, upload)
+                if _fits_in_one_piece(answer):
+                    await answer.read()
+                return answer
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+                if isinstance(error, NEVER_CONNECTED):
+                    pool.mark(replica, False)
+                if len(tried) >= max(2, len(pool)) or not may_repeat(request.method, upload, error):
+                    raise
 
     async def _send(
-        self, request: web.BaseRequest, service: str, caller: Caller, upload: Upload
+        self, request: web.BaseRequest, replica: Replica, caller: Caller, upload: Upload
     ) -> aiohttp.ClientResponse:
         headers = for_upstream(request.headers, caller)
         if (parent := traceparent()) is not None:
             headers["traceparent"] = parent
         return await self._session.request(
-            request.method,
+            # The services know no HEAD; what they say to GET is the answer, without its body.
+            "GET" if request.method == "HEAD" else request.method,
             # Encoded as it came: a service must see the very path that was routed.
-            URL(str(self._upstreams[service]).rstrip("/") + request.rel_url.raw_path_qs, encoded=True),
+            URL(replica.base + request.rel_url.raw_path_qs, encoded=True),
             headers=headers,
-            skip_auto_headers=AUTO_HEADERS,
             data=upload.chunks() if upload.present else None,
             allow_redirects=False,
         )
@@ -113,6 +108,8 @@ class Proxy:
             return errors.BodyTooLargeError(self._max_body)
         if upload.broken:
             return errors.UploadBrokenError()
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return errors.UpstreamDownError()
         if isinstance(error, TimeoutError):
             waits_for_client = upload.begun and not upload.finished
             return errors.UploadTooSlowError() if waits_for_client else errors.UpstreamSlowError()
@@ -123,44 +120,60 @@ class Proxy:
 
 def may_repeat(method: str, upload: Upload, error: Exception) -> bool:
     """Whether a request that failed so can be sent again without being done twice."""
-    if upload.begun or isinstance(error, TimeoutError):
+    if upload.begun:
+        return False
+    if isinstance(error, NEVER_CONNECTED):
+        return True
+    if isinstance(error, TimeoutError):
         return False
     # aiohttp raises this one when a pooled connection was closed before the first byte was written.
-    return method in ("GET", "HEAD") or isinstance(error, aiohttp.ClientConnectionResetError)
+    return method in SAFE or isinstance(error, aiohttp.ClientConnectionResetError)
+
+
+def _shows_internals(answer: aiohttp.ClientResponse) -> bool:
+    return answer.status >= 500 and answer.content_type not in (
+        "application/json",
+        "application/problem+json",
+    )
+
+
+def _head(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
+    headers = end_to_end(answer.headers)
+    headers.popall("Server", None)
+    return headers
+
+
+def _fits_in_one_piece(answer: aiohttp.ClientResponse) -> bool:
+    length = answer.content_length
+    return length is not None and length <= ONE_PIECE_BYTES
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> web.Response:
+    body = await answer.read()  # read already
+    return web.Response(status=answer.status, reason=answer.reason, headers=_head(answer), body=body)
 
 
 async def _relay(
-    answer: aiohttp.ClientResponse, request: web.BaseRequest, caller: Caller, deadline: float
-) -> web.StreamResponse:
-    headers = end_to_end(answer.headers)
-    headers.popall("Server", None)
-    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
-    stamp(response, caller)
-    try:
-        async with asyncio.timeout_at(deadline):
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-    except (aiohttp.ClientError, OSError) as error:
-        # The status is sent; only a broken connection can still tell the client that this is not all.
-        log.warning("answer_cut_short", request_id=caller.request_id, reason=type(error).__name__)
-        answer.close()
-        if request.transport is not None:
-            request.transport.abort()
-    return response
+    answer: aiohttp.ClientResponse, response: web.StreamResponse, request: web.BaseRequest
+) -> None:
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for chunk in answer.content.iter_any():
+            await response.write(chunk)
+    await response.write_eof()
 
 
-def stamp(response: web.StreamResponse, caller: Caller) -> None:
-    """Puts the request's id on an answer, and a name that gives no version away."""
-    response.headers["X-Request-ID"] = caller.request_id
-    response.headers["Server"] = "DicoEvent"
+def _cut(request: web.BaseRequest, caller: Caller, error: Exception) -> None:
+    """The status is sent; only a broken connection can still tell the client that this is not all."""
+    log.warning("answer_cut_short", request_id=caller.request_id, reason=type(error).__name__)
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def open_session() -> aiohttp.ClientSession:
     """A client for the services; needs a running loop.
 
-    aiohttp, because on this path it was measured at six times the rate of httpx.
+    aiohttp, because on this path it was measured at six times the rate of httpx; docs/decisions/0007.
     """
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
     session = aiohttp.ClientSession(
@@ -168,6 +181,7 @@ def open_session() -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        skip_auto_headers=AUTO_HEADERS,
     )
     # aiohttp would send PUT and DELETE again by itself; `may_repeat` alone decides here.
     session._retry_connection = False

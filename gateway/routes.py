@@ -1,50 +1,73 @@
-"""Which service answers which path: one table, the most specific prefix first."""
+"""Which service answers which path, and how often a client may ask: one table, the longest prefix wins."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from limits import RateLimitItem, parse
 
 SERVICES = ("accounts", "events", "tickets", "notifications")
 
+# One name of each method that a service may be asked with; CONNECT and TRACE are not for services.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Route:
+    """All paths under a prefix; `limits` says for a method how often each client may use it."""
+
+    prefix: str
+    service: str
+    limits: Mapping[str, RateLimitItem] = field(default_factory=dict)
+
+
+# A login costs a password hash. The limit is for one address, behind which a whole office or a test suite may
+# sit; `accounts` counts the failures for each name by itself.
+_SIGN_IN = parse("600/minute")
+
 TABLE = (
-    ("/api/events/send-reminders", "notifications"),
-    ("/api/notifications", "notifications"),
-    ("/unsubscribe", "notifications"),
-    ("/api/login", "accounts"),
-    ("/api/token", "accounts"),
-    ("/api/users", "accounts"),
-    ("/api/groups", "accounts"),
-    ("/api/assign-roles", "accounts"),
-    ("/api/events", "events"),
-    ("/api/tickets", "tickets"),
-    ("/api/registrations", "tickets"),
-    ("/api/payments", "tickets"),
+    Route("/api/login", "accounts", {"POST": _SIGN_IN}),
+    Route("/api/token", "accounts", {"POST": _SIGN_IN}),
+    Route("/api/users", "accounts", {"POST": _SIGN_IN}),
+    Route("/api/groups", "accounts"),
+    Route("/api/assign-roles", "accounts"),
+    Route("/api/events", "events"),
+    Route("/api/events/send-reminders", "notifications"),
+    Route("/api/tickets", "tickets"),
+    Route("/api/registrations", "tickets"),
+    Route("/api/payments", "tickets"),
+    Route("/api/notifications", "notifications"),
+    Route("/unsubscribe", "notifications"),
 )
 
-# Where passwords and refresh tokens can be guessed.
-LIMITED = ("/api/login", "/api/token")
 
+class Routes:
+    """The table, made quick to ask. Of two prefixes that fit, the longer one wins, whatever their order."""
 
-def find_service(raw_path: str) -> str | None:
-    """The service of a still percent-encoded path; None for what is not routed or tries to climb."""
-    if _climbs(raw_path):
+    def __init__(self, table: Iterable[Route] = TABLE) -> None:
+        self._table = {tuple(route.prefix.split("/")): route for route in table}
+        self._depth = max(len(key) for key in self._table)
+
+    def find(self, raw_path: str) -> Route | None:
+        """The route of a still percent-encoded path; None for what is not routed or plays tricks."""
+        path = raw_path
+        if "%" in raw_path:
+            # Decoded twice, as a service behind us may decode once more than it should.
+            path = unquote(raw_path)
+            if unquote(path).count("/") != raw_path.count("/") or _plays_tricks(unquote(path)):
+                return None
+        if _plays_tricks(path):
+            return None
+        parts = path.split("/", self._depth)
+        for length in range(min(len(parts), self._depth), 1, -1):
+            route = self._table.get(tuple(parts[:length]))
+            if route is not None:
+                return route
         return None
-    path = unquote(raw_path)
-    return next((service for prefix, service in TABLE if _under(path, prefix)), None)
 
 
-def is_limited(method: str, raw_path: str) -> bool:
-    """Whether a request counts against its client's login rate."""
-    path = unquote(raw_path)
-    return method == "POST" and any(_under(path, prefix) for prefix in LIMITED)
-
-
-def _under(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(prefix + "/")
-
-
-def _climbs(raw_path: str) -> bool:
-    # Decoded twice, as a service behind us may decode once more than it should.
-    once = unquote(raw_path)
-    twice = unquote(once)
-    if twice.count("/") != raw_path.count("/") or "\\" in twice or "\0" in twice:
+def _plays_tricks(path: str) -> bool:
+    """Whether somebody might read another path in it: `..`, `..;x`, `//`, a backslash, a control code."""
+    if "//" in path or "\\" in path or not path.isprintable():
         return True
-    return any(segment.partition(";")[0] in (".", "..") for segment in twice.split("/"))
+    return "/." in path and any(part.partition(";")[0] in (".", "..") for part in path.split("/"))

@@ -5,28 +5,30 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _PATIENCE_SECONDS = 180.0
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
+def obstacle(port: int) -> str | None:
+    """Why no server can listen there now; None when one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            return "is kept for root"
         except OSError:
-            return False
-    return True
+            return "is taken"
+    return None
 
 
 def choose(preferred: int, taken: set[int]) -> int:
     """The preferred port, or a free one when it is taken or 0; it is added to `taken`."""
     port = preferred
-    while not port or port in taken or not is_free(port):
+    while not port or port in taken or obstacle(port):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -44,8 +46,9 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def one_start_at_a_time() -> Iterator[None]:
+def one_start_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
     """From choosing a port to listening on it takes a while: no other system may choose meanwhile."""
+    said = False
     file = Path(tempfile.gettempdir()) / f"dicoevent-{os.getuid()}.lock"
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with file.open("w") as lock:
@@ -56,5 +59,8 @@ def one_start_at_a_time() -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise OSError(f"another start holds {file} for {_PATIENCE_SECONDS:.0f} s") from None
+                if not said:
+                    say("waiting for another system that is starting")
+                    said = True
                 time.sleep(0.1)
         yield

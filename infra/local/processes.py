@@ -1,7 +1,9 @@
 """The table of processes: what runs, with which command, and how one sees that it is well."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from infra.local.settings import SERVICES
 
@@ -19,14 +21,18 @@ class Program:
 
     @property
     def metrics_port(self) -> str:
-        """The variable that names the port of its `/metrics`: an API's own, or a listener beside it."""
-        return (
-            self.port if self.service and self.port else f"{self.name.upper().replace('-', '_')}_METRICS_PORT"
-        )
+        """The variable that names the port of its `/metrics`."""
+        return f"{self.name.upper().replace('-', '_')}_METRICS_PORT"
 
     @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", *self.module]
+
+    def read_settings(self, environment: Mapping[str, str]) -> object:
+        """What this process makes of its variables; raises what it raises when one of them is wrong."""
+        settings = import_module(f"{self.module[0]}.settings")
+        read = getattr(settings, "read_settings", None) or settings.load
+        return read(environment)
 
 
 GATEWAY = Program("gateway", ("gateway",), port="PORT")

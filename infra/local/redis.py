@@ -4,6 +4,8 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from shared.settings import SettingError
+
 
 def command(folder: Path, port: int) -> list[str]:
     """The server's command line: append-only, nothing evicted, its data in `folder`."""
@@ -20,6 +22,19 @@ def command(folder: Path, port: int) -> list[str]:
         "daemonize": "no",
     }
     return [str(_binary()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def check(url: str) -> None:
+    """Raises SettingError when no Redis answers there."""
+    import redis
+
+    client = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        raise SettingError("CELERY_BROKER_URL", f"no Redis answers: {error}") from None
+    finally:
+        client.close()
 
 
 def _binary() -> Path:

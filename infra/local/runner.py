@@ -14,7 +14,7 @@ import psutil
 
 from infra.local import orphans, ports
 from infra.local.settings import Settings, load_environment, prepare_home, read_settings
-from infra.local.supervisor import NotHealthyError, last_lines
+from infra.local.supervisor import NotHealthyError
 from infra.local.system import ROOT, System
 from shared.settings import SettingError, process_environment
 
@@ -43,7 +43,7 @@ def _stay(settings: Settings, demo: bool) -> int:
         say(f"stopped {name}, left by a runner that was killed")
     system = System(settings, say)
     try:
-        with ports.one_start_at_a_time():
+        with ports.one_start_at_a_time(say):
             system.start(stopped)
         if not stopped.is_set():
             _announce(system, say)
@@ -51,7 +51,7 @@ def _stay(settings: Settings, demo: bool) -> int:
             system.watch(stopped)
         say("stopping")
     except NotHealthyError as error:
-        _report(settings.home, error)
+        _report(error)
         return 1
     finally:
         system.stop()
@@ -101,8 +101,8 @@ def _speaker(out: TextIO, started: float) -> Callable[[str], None]:
     return say
 
 
-def _report(home: Path, error: NotHealthyError) -> None:
-    lines = "".join(f"    {line}\n" for line in last_lines(home, error.name))
+def _report(error: NotHealthyError) -> None:
+    lines = "".join(f"    {line}\n" for line in error.lines)
     sys.stderr.write(f"{error}\n{lines}")
 
 

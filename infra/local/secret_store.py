@@ -22,6 +22,11 @@ def load_or_make(home: Path, extra: tuple[str, ...] = ()) -> dict[str, str]:
     return {**kept, **missing}
 
 
+def make_all(extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """New secrets, not kept."""
+    return {name: make() for name, make in _makers(extra).items()}
+
+
 def _makers(extra: tuple[str, ...]) -> dict[str, Callable[[], str]]:
     tokens = ["SERVICE_TOKEN", "LINK_SECRET", "POSTGRES_PASSWORD", "SUPERUSER_PASSWORD"]
     tokens += [f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES]

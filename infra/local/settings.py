@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from infra.local.chosen import DEFAULT_HOME
-from shared.settings import Environment, SettingError, choice, database_url, integer, time_zone
+from shared.settings import Environment, SettingError, database_url, integer
 
 # A new PostgreSQL with its write-ahead log, and room to live.
 NEEDED_MB = 300
@@ -41,7 +41,8 @@ def load_environment(process: Environment) -> dict[str, str]:
 
 def read_settings(env: Environment) -> Settings:
     """The settings in an environment; raises SettingError naming the variable that is wrong."""
-    _check_services_settings(env)
+    if bool(env.get("SUPERUSER_USERNAME")) != bool(env.get("SUPERUSER_PASSWORD")):
+        raise SettingError("SUPERUSER_PASSWORD", "SUPERUSER_USERNAME and SUPERUSER_PASSWORD go together")
     return Settings(
         home=Path(env.get("DICOEVENT_HOME") or DEFAULT_HOME).absolute(),
         port=integer(env, "PORT", 8000, 1, 65535),
@@ -64,22 +65,11 @@ def _broker_url(env: Environment) -> str | None:
     return url or None
 
 
-def _check_services_settings(env: Environment) -> None:
-    """Refuses here what a service would refuse: one line now instead of a process that never gets well."""
-    choice(env, "MAIL_SECURITY", "none", ("starttls", "tls", "none"))
-    integer(env, "MAIL_PORT", 1025, 1, 65535)
-    integer(env, "REMINDER_LEAD_MINUTES", 120, 1, 60 * 24 * 30)
-    integer(env, "REMINDER_TICK_SECONDS", 15, 1, 3600)
-    time_zone(env, "DEFAULT_TIME_ZONE", "Asia/Jakarta")
-    if bool(env.get("SUPERUSER_USERNAME")) != bool(env.get("SUPERUSER_PASSWORD")):
-        raise SettingError("SUPERUSER_PASSWORD", "SUPERUSER_USERNAME and SUPERUSER_PASSWORD go together")
-
-
 def prepare_home(home: Path) -> None:
     """Makes the data folder; raises SettingError when nothing can be written there."""
     try:
         for folder in (home, home / "run", home / "log"):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The embedded PostgreSQL of root runs as nobody and has to get through, but not to see.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
         probe = home / "run" / ".probe"

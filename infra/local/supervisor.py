@@ -28,6 +28,7 @@ class Child:
     run_as: Mapping[str, Any] = field(default_factory=dict)
     process: subprocess.Popen | None = None
     started_at: float = 0.0
+    log_start: int = 0
     failures: int = 0
     restart_at: float | None = None
 
@@ -36,11 +37,12 @@ class Child:
 
 
 class NotHealthyError(Exception):
-    """A process did not get well in time; `name` says which."""
+    """A process did not get well in time; `name` says which, `lines` are the last of its log."""
 
-    def __init__(self, name: str, problem: str) -> None:
+    def __init__(self, name: str, problem: str, lines: Sequence[str] = ()) -> None:
         super().__init__(f"{name}: {problem}")
         self.name = name
+        self.lines = lines
 
 
 class Supervisor:
@@ -64,10 +66,14 @@ class Supervisor:
             waiting = [child for child in waiting if not child.healthy(child.started_at)]
             for child in waiting:
                 if not child.running():
-                    raise NotHealthyError(child.name, f"ended with {_ending(child)}")
+                    raise self._not_healthy(child, f"ended with {_ending(child)}")
             if waiting and time.monotonic() > deadline:
-                raise NotHealthyError(waiting[0].name, f"not healthy after {seconds:.0f} s")
+                raise self._not_healthy(waiting[0], f"not healthy after {seconds:.0f} s")
             stopped.wait(0.05 if waiting else 0)
+
+    def _not_healthy(self, child: Child, problem: str) -> NotHealthyError:
+        lines = last_lines(self._home / "log" / f"{child.name}.log", child.log_start)
+        return NotHealthyError(child.name, problem, lines)
 
     def watch(self, stopped: threading.Event) -> None:
         """Starts what died again, until it is told to stop."""
@@ -105,6 +111,7 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         with (self._home / "log" / f"{child.name}.log").open("ab") as log:
+            child.log_start = log.tell()
             child.process = subprocess.Popen(
                 list(child.command),
                 env=dict(child.environment),
@@ -113,6 +120,8 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Root's data folder can be walked through: what is written there is for its owner alone.
+                umask=0o077,
                 **child.run_as,
             )
         child.started_at = time.monotonic()
@@ -145,11 +154,8 @@ def _stop_all(children: Sequence[Child], seconds: float) -> None:
             child.process.wait(5)
 
 
-def last_lines(home: Path, name: str, count: int = 15) -> list[str]:
-    """The end of a process's log."""
-    file = home / "log" / f"{name}.log"
-    if not file.exists():
-        return []
+def last_lines(file: Path, start: int = 0, count: int = 15) -> list[str]:
+    """The end of a log, but nothing from before `start` (bytes)."""
     with file.open("rb") as log:
-        log.seek(max(0, file.stat().st_size - 16384))
+        log.seek(max(start, file.stat().st_size - 16384))
         return log.read().decode("utf-8", "replace").splitlines()[-count:]

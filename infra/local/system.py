@@ -34,10 +34,10 @@ class System:
 
     def start(self, stopped: threading.Event) -> None:
         """Starts everything and returns when all of it is healthy."""
-        if not ports.is_free(self._settings.port):
-            raise SettingError("PORT", f"{self._settings.port} is taken on 127.0.0.1")
-        self._choose()
-        self._say("starting PostgreSQL, Redis and the inbox")
+        if problem := ports.obstacle(self._settings.port):
+            raise SettingError("PORT", f"{self._settings.port} {problem} on 127.0.0.1")
+        self.choose()
+        self.check()
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
         self._provide_databases()
@@ -57,7 +57,23 @@ class System:
         """Stops everything in order."""
         self._supervisor.stop()
 
-    def _choose(self) -> None:
+    def check(self) -> None:
+        """Refuses what a process would refuse, and a broker that does not answer: one line now instead of a
+        process that never gets well.
+        """
+        urls = {f"{service.upper()}_DATABASE_URL": "postgresql://not.made.yet/" for service in SERVICES}
+        for program in PROGRAMS:
+            try:
+                # The operator's own on top: also what he set wrong for a mail server that he does not name.
+                program.read_settings({**urls, **self.environment(program), **self._settings.environment})
+            except ValueError as error:
+                name, _, problem = str(error).partition(": ")
+                raise SettingError(name, problem) from None
+        if self._settings.broker_url:
+            redis.check(self._settings.broker_url)
+
+    def choose(self) -> None:
+        """Decides every port and address that the operator left open, into `chosen`."""
         given = self._settings.environment
         chosen = self.chosen
         chosen["PORT"] = str(self._settings.port)
@@ -78,7 +94,7 @@ class System:
             chosen["INBOX_HTTP_PORT"] = str(ports.choose(8025, self._taken))
             chosen["INBOX_URL"] = f"http://127.0.0.1:{chosen['INBOX_HTTP_PORT']}"
             chosen.update(MAIL_HOST="127.0.0.1", MAIL_PORT=chosen["INBOX_SMTP_PORT"], MAIL_SECURITY="none")
-        for number, program in enumerate(p for p in PROGRAMS if p.metrics_port != p.port):
+        for number, program in enumerate(PROGRAMS):
             chosen[program.metrics_port] = str(ports.choose(9101 + number, self._taken))
         if not given.get("SUPERUSER_USERNAME"):
             chosen["SUPERUSER_USERNAME"] = "admin"
@@ -86,6 +102,13 @@ class System:
         chosen["SUPERUSER_EMAIL"] = given.get("SUPERUSER_EMAIL") or "admin@dicoevent.example"
 
     def _start_servers(self) -> None:
+        own = {
+            "PostgreSQL": self._settings.embeds_postgres,
+            "Redis": "REDIS_PORT" in self.chosen,
+            "the inbox": "INBOX_URL" in self.chosen,
+        }
+        if any(own.values()):
+            self._say(f"starting {', '.join(name for name, starts in own.items() if starts)}")
         if self._settings.embeds_postgres:
             self._start_postgres()
         if "REDIS_PORT" in self.chosen:
@@ -136,7 +159,7 @@ class System:
         result = subprocess.run(
             MIGRATE.command,
             cwd=ROOT,
-            env=self._environment(MIGRATE),
+            env=self.environment(MIGRATE),
             capture_output=True,
             text=True,
             timeout=300,
@@ -144,9 +167,10 @@ class System:
         )
         (self._home / "log" / "migrate.log").write_text(result.stdout + result.stderr)
         if result.returncode:
-            raise NotHealthyError("migrate", f"ended with exit code {result.returncode}")
+            lines = (result.stdout + result.stderr).splitlines()[-15:]
+            raise NotHealthyError("migrate", f"ended with exit code {result.returncode}", lines)
 
-    def _environment(self, program: Program) -> dict[str, str]:
+    def environment(self, program: Program) -> dict[str, str]:
         """What a process is given: the operator's variables, what was chosen, and only its own secrets."""
         private = {f"{s.upper()}_DATABASE_URL" for s in SERVICES} | {"DATABASE_URL"}
         if program is MIGRATE:
@@ -166,7 +190,7 @@ class System:
             PYTHONUNBUFFERED="1",
         )
         values.pop("METRICS_BIND", None)
-        if program.metrics_port in self.chosen and program.metrics_port != program.port:
+        if program.metrics_port in self.chosen:
             values["METRICS_BIND"] = f"127.0.0.1:{self.chosen[program.metrics_port]}"
         if program.port:
             values["BIND"] = f"127.0.0.1:{self.chosen[program.port]}"
@@ -176,7 +200,7 @@ class System:
         heartbeat = self._home / "run" / f"{program.name}.heartbeat"
         heartbeat.unlink(missing_ok=True)
         healthy = _live(int(self.chosen[program.port])) if program.port else lambda _: heartbeat.exists()
-        return Child(program.name, program.command, self._environment(program), healthy, str(ROOT))
+        return Child(program.name, program.command, self.environment(program), healthy, str(ROOT))
 
     def _server(self, name: str, command: list[str], healthy: Callable[[float], bool]) -> Child:
         environment = {"DICOEVENT_HOME": str(self._home), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}

@@ -15,7 +15,8 @@ _FOR_GOOD = 2**62
 
 def apply_event(connection: sa.Connection, data: EventData, version: int) -> None:
     """Takes over an event if this version is newer than the one here."""
-    values = data.model_dump(exclude={"id", "version"})
+    # A message says more of an event than is kept here.
+    values = data.model_dump(include=set(events.c.keys()) - {"id"})
     _upsert_newer(connection, events, data.id, {**values, "sequence": version, "deleted": False})
 
 

@@ -24,19 +24,19 @@ class Retention:
 def read_retention(env: Environment) -> Retention:
     """RETENTION_OUTBOX_DAYS and the like; raises SettingError."""
     default = Retention()
-    outbox = _days(env, "OUTBOX", default.outbox)
-    inbox = _days(env, "INBOX", max(default.inbox, outbox))
+    outbox = _days(env, "RETENTION_OUTBOX_DAYS", default.outbox)
+    inbox = _days(env, "RETENTION_INBOX_DAYS", max(default.inbox, outbox))
     if inbox < outbox:
         raise SettingError("RETENTION_INBOX_DAYS", f"{inbox} is less than RETENTION_OUTBOX_DAYS, {outbox}")
     return Retention(
         outbox=outbox,
         inbox=inbox,
-        dead_letters=_days(env, "DEAD_LETTERS", default.dead_letters),
-        runs=_days(env, "RUNS", default.runs),
-        ledger=_days(env, "LEDGER", default.ledger),
-        idempotency_keys=_days(env, "IDEMPOTENCY_KEYS", default.idempotency_keys),
+        dead_letters=_days(env, "RETENTION_DEAD_LETTERS_DAYS", default.dead_letters),
+        runs=_days(env, "RETENTION_RUNS_DAYS", default.runs),
+        ledger=_days(env, "RETENTION_LEDGER_DAYS", default.ledger),
+        idempotency_keys=_days(env, "RETENTION_IDEMPOTENCY_KEYS_DAYS", default.idempotency_keys),
     )
 
 
 def _days(env: Environment, name: str, default: int) -> int:
-    return integer(env, f"RETENTION_{name}_DAYS", default, 1, _TEN_YEARS)
+    return integer(env, name, default, 1, _TEN_YEARS)

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Sequence
 
 # name -> (module with `main(arguments) -> exit code`, what it measures)
-BENCHES: dict[str, tuple[str, str]] = {}
+BENCHES: dict[str, tuple[str, str]] = {
+    "api": ("tests.bench.api", "reads and orders through the gateway, beside an echo and nginx"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:

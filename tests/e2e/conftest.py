@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from infra.local.ports import choose
 from shared.testing import wait_until
 from tests.e2e.client import PASSWORD, ROOT, RunningSystem
+from tests.e2e.people import People, gathered
 
 
 class Installation(RunningSystem):
@@ -97,3 +98,10 @@ def installation() -> Iterator[Installation]:
 def system(request: pytest.FixtureRequest) -> RunningSystem:
     """The composed system when there is one, else an installation of our own."""
     return Composed() if os.environ.get("API_URL") else request.getfixturevalue("installation")
+
+
+@pytest.fixture(scope="session")
+def people(system: RunningSystem) -> Iterator[People]:
+    """One of each kind of caller, the same for all tests: a test changes none of them."""
+    with gathered(system) as everybody:
+        yield everybody

@@ -28,9 +28,13 @@ class Service:
         self.name = name
         self.requests: list[tuple[web.Request, bytes]] = []
         self.answer: Answer = self.echo
+        # Reads the body by itself, where the whole of it is not to be kept.
+        self.take: Answer | None = None
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if self.take:
+            return await self.take(request)
         self.requests.append((request, await request.read()))
         return await self.answer(request)
 
@@ -53,12 +57,38 @@ class World:
             service.url = service.url or await self._serve(service)
             env.setdefault(f"{name.upper()}_URL", service.url)
         settings = load({"BIND": "127.0.0.1:0", **env})
-        self.port = await self._stack.enter_async_context(running(settings))
+        self._gateway = await self._stack.enter_async_context(AsyncExitStack())
+        self.port = await self._gateway.enter_async_context(running(settings))
         base = f"http://127.0.0.1:{self.port}"
         self.client = await self._stack.enter_async_context(
             aiohttp.ClientSession(base, timeout=aiohttp.ClientTimeout(total=10))
         )
         return self
+
+    async def stop(self) -> None:
+        """Stops the gateway started last, in order."""
+        await self._gateway.aclose()
+
+    async def more(self, name: str) -> Service:
+        """One more replica of a service."""
+        service = Service(name)
+        service.url = await self._serve(service)
+        return service
+
+    async def speak(self, data: bytes, seconds: float = 5) -> bytes:
+        """Everything the gateway says to these bytes until it closes or is silent."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        said = b""
+        try:
+            async with asyncio.timeout(seconds):
+                while chunk := await reader.read(65536):
+                    said += chunk
+        except (TimeoutError, ConnectionResetError):
+            pass
+        finally:
+            writer.close()
+        return said
 
     async def _serve(self, service: Service) -> str:
         runner = web.ServerRunner(web.Server(service.handle), shutdown_timeout=0.1)

@@ -3,7 +3,7 @@ import ipaddress
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.headers import Caller, client_address, end_to_end, for_upstream, request_id
+from gateway.headers import Caller, client_address, end_to_end, for_upstream, request_id, secure
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"),)
 
@@ -59,3 +59,20 @@ def test_the_client_is_the_nearest_address_no_trusted_proxy_has(
     peer: str, lines: list[str], address: str
 ) -> None:
     assert client_address(peer, lines, TRUSTED) == address
+
+
+def test_a_client_cannot_take_away_what_the_gateway_says_by_naming_it_in_connection() -> None:
+    given = headers(("Connection", "X-Forwarded-For, X-Request-ID, close"), ("X-Forwarded-For", "1.1.1.1"))
+    passed = for_upstream(given, Caller("id", "192.0.2.1", "http", "a"))
+    assert (passed["X-Forwarded-For"], passed["X-Request-ID"]) == ("192.0.2.1", "id")
+
+
+def test_data_may_not_act_as_a_page_and_a_page_keeps_its_own_policy() -> None:
+    data, page = CIMultiDict({"Content-Type": "image/svg+xml"}), CIMultiDict({"Content-Type": "text/html"})
+    secure(data, "https")
+    secure(page, "http")
+    assert data["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert "Content-Security-Policy" not in page
+    assert data["X-Content-Type-Options"] == page["X-Content-Type-Options"] == "nosniff"
+    assert "Strict-Transport-Security" in data
+    assert "Strict-Transport-Security" not in page
