@@ -7,10 +7,10 @@ from pathlib import Path
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from services.tickets.api import Wiring, make_app
+from services.tickets.api import Desk, Wiring, make_app
+from services.tickets.beat import Beat
 from services.tickets.consumer import HANDLERS
 from services.tickets.owners import Owners
-from services.tickets.retention import rules
 from services.tickets.settings import Settings
 from shared.auth import Authenticator, RemoteKeys, TokenVerifier
 from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
@@ -22,40 +22,45 @@ from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.metrics.scrape import sources
 from shared.outbox import Relay
 from shared.outbox.metrics import outbox_metrics
-from shared.retention import read_retention, start_pruning
+from shared.retention import consumer_rules, publisher_rules, read_retention, start_pruning
 from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
-    """Serves HTTP and relays the outbox until SIGTERM."""
+    """Serves HTTP, relays the outbox and lets unpaid holds expire until SIGTERM."""
     keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "tickets-api", pool_size=20)
-    start_pruning(engine, rules(keep))
+    start_pruning(engine, [*publisher_rules(keep), *consumer_rules(keep)])
     serve(build_app(settings, engine), settings.bind)
     engine.dispose()
 
 
 def build_app(settings: Settings, engine: Engine) -> FastAPI:
-    """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
+    """The API with its relay and beat, which run as long as the app does. Needs no Redis to start."""
     app = make_celery(settings.broker_url, "tickets", ("notifications",))
     relay = Relay(engine, settings.database_url, BrokerSender(app))
     sources.expose("outbox", outbox_metrics(engine))
     token = settings.service_token
     owners = Owners(engine, Owner(settings.accounts_url, token), Owner(settings.events_url, token))
+    beat = Beat(engine, settings.keep_keys)
+    desk = Desk(engine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         relay.start()
+        beat.start()
         yield
+        beat.stop()
         relay.stop()
+        desk.close()
         owners.close()
 
     authenticator = Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url)))
     vital = {"database": database_check(engine)}
     return make_app(
-        Wiring(engine, authenticator, owners, token),
+        Wiring(engine, authenticator, owners, desk, token, settings.order_hold),
         vital,
         {"redis": redis_check(settings.broker_url)},
         lifespan,

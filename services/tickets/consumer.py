@@ -1,14 +1,14 @@
 """The door for messages: which handler takes which type."""
 
-from services.tickets import handlers
+from services.tickets.handlers import messages
 from shared.inbox import Handler
 
 HANDLERS: dict[str, Handler] = {
-    "user.registered": handlers.user_changed,
-    "user.updated": handlers.user_changed,
-    "user.deleted": handlers.user_deleted,
-    "event.scheduled": handlers.event_changed,
-    "event.updated": handlers.event_changed,
-    "event.cancelled": handlers.event_changed,
-    "event.deleted": handlers.event_deleted,
+    "user.registered": messages.user_changed,
+    "user.updated": messages.user_changed,
+    "user.deleted": messages.user_deleted,
+    "event.scheduled": messages.event_changed,
+    "event.updated": messages.event_changed,
+    "event.cancelled": messages.event_changed,
+    "event.deleted": messages.event_deleted,
 }

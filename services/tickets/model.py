@@ -1,19 +1,19 @@
-"""Ticket types and orders, and what may be done with them; pure, `now` is an argument."""
+"""Ticket types, orders and payments, and what may be done with them; pure, `now` is an argument."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.tickets.errors import OrderRefused
+from services.tickets.errors import NotAllowed, NotOnSale, OrderRefused
 from shared.auth import Principal
 
-REGISTERED, CHECKED_IN, CANCELLED = "registered", "checked_in", "cancelled"
+REGISTERED, CHECKED_IN, CANCELLED, EXPIRED = "registered", "checked_in", "cancelled", "expired"
+# What a caller may give an order; only the sweep lets one expire.
 STATUSES = (REGISTERED, CHECKED_IN, CANCELLED)
+SEATED = (REGISTERED, CHECKED_IN)
+PENDING, COMPLETED, FAILED, REFUNDED = "pending", "completed", "failed", "refunded"
+PAYMENT_STATUSES = (PENDING, COMPLETED, FAILED, REFUNDED)
 ON_SALE = ("scheduled", "ongoing")
-
-# Crockford's base 32: nothing that is misread at a door.
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Event:
     status: str
     quota: int | None
     organizer_id: str | None
+    reminders: list[int] | None
+    reminder_note: str
     deleted: bool
     sold: int
 
@@ -55,7 +57,7 @@ class TicketType:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One ticket of one person."""
+    """One ticket of one person. With `hold_until` its seat is held only so long, unless it is paid."""
 
     id: str
     version: int
@@ -64,6 +66,25 @@ class Order:
     user_id: str
     status: str
     code: str
+    ordered_at: datetime
+    paid_at: datetime | None = None
+    hold_until: datetime | None = None
+    checked_in_at: datetime | None = None
+    checked_in_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money for an order, or the promise of it."""
+
+    id: str
+    order_id: str
+    event_id: str
+    user_id: str
+    method: str
+    status: str
+    amount: Decimal
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +100,26 @@ class User:
     deleted: bool
 
 
-def is_staff(caller: Principal, event: Event) -> bool:
+def is_staff(caller: Principal | None, event: Event) -> bool:
     """Admins, and the event's own organizer."""
-    return caller.is_admin or (caller.is_organizer and event.organizer_id == caller.id)
+    return caller is not None and (
+        caller.is_admin or (caller.is_organizer and event.organizer_id == caller.id)
+    )
+
+
+def is_shown(event: Event, caller: Principal | None) -> bool:
+    """What is sold for a draft or a deleted event is there only for staff."""
+    return not (event.deleted or event.status == "draft") or is_staff(caller, event)
 
 
 def check_order(event: Event, kind: TicketType, staff: bool, now: datetime) -> None:
     """Raises OrderRefused when no ticket can be sold; the sales window binds users, not staff."""
-    if event.deleted or event.status not in ON_SALE:
+    if event.deleted:
         raise OrderRefused("The event is not on sale.")
+    if event.status not in ON_SALE:
+        raise NotOnSale(event.id, "The event is not on sale.")
     if event.starts_at <= now:
-        raise OrderRefused("The event has started.")
+        raise NotOnSale(event.id, "The event has started.")
     if not staff and kind.sales_start is not None and now < kind.sales_start:
         raise OrderRefused("The sale has not begun.")
     if not staff and kind.sales_end is not None and now >= kind.sales_end:
@@ -107,9 +137,27 @@ def check_seats(event: Event, kind: TicketType) -> None:
 
 def takes_seat(status: str) -> bool:
     """Whether an order with this status holds a seat."""
-    return status != CANCELLED
+    return status in SEATED
 
 
-def new_code() -> str:
-    """A code nobody guesses: 10 letters of Crockford's base 32, 50 bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(10))
+def check_admits(order: Order) -> None:
+    """Raises OrderRefused for a ticket that admits nobody any more."""
+    if not takes_seat(order.status):
+        raise OrderRefused(f"This ticket is {order.status}.")
+
+
+def check_payment(status: str, order: Order | None, staff: bool, now: datetime) -> None:
+    """Raises NotAllowed or OrderRefused when a payment may not have this status; None: the order was deleted.
+
+    Money is expected or taken only for a seat that is held; `failed` and `refunded` may be noted always.
+    """
+    if not staff and status in (COMPLETED, REFUNDED):
+        raise NotAllowed(f"Only staff of the event set a payment to {status}.")
+    if status in (FAILED, REFUNDED):
+        return
+    if order is None:
+        raise OrderRefused("The registration was deleted.")
+    if not takes_seat(order.status):
+        raise OrderRefused(f"The registration is {order.status}.")
+    if order.hold_until is not None and order.hold_until <= now:
+        raise OrderRefused("The registration has expired: it was not paid in time.")

@@ -1,5 +1,6 @@
 """Copies of foreign facts: events and people. A change applies only if it is newer."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from shared.messages.catalogue import EventData, UserData
 
 # Newer than anything: no late message brings back what was deleted.
 _FOR_GOOD = 2**62
+_USER = [users.c[name] for name in User.__dataclass_fields__]
 
 
 def apply_event(connection: sa.Connection, data: EventData, version: int) -> None:
@@ -28,11 +30,17 @@ def remove_event(connection: sa.Connection, event_id: str) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=[events.c.id], set_=gone))
 
 
-def find_event(connection: sa.Connection, event_id: str, lock: bool = False) -> Event | None:
-    """The copy of an event, deleted ones too; with `lock` nobody else sells its seats until the commit."""
+def find_event(connection: sa.Connection, event_id: str) -> Event | None:
+    """The copy of an event, deleted ones too."""
     query = sa.select(*(events.c[name] for name in Event.__dataclass_fields__)).where(events.c.id == event_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query).one_or_none()
     return Event(**row._mapping) if row else None
+
+
+def zones_of(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
+    """The time zones of these events; those never told of are missing."""
+    query = sa.select(events.c.id, events.c.timezone).where(events.c.id.in_(set(event_ids)))
+    return {row.id: row.timezone for row in connection.execute(query)}
 
 
 def apply_user(connection: sa.Connection, data: UserData, version: int) -> None:
@@ -47,11 +55,17 @@ def remove_user(connection: sa.Connection, user_id: str) -> None:
     _upsert_newer(connection, users, user_id, {**empty, "sequence": _FOR_GOOD, "deleted": True})
 
 
-def find_user(connection: sa.Connection, user_id: str, hold: bool = False) -> User | None:
-    """The copy of a person, deleted ones too; with `hold` nobody changes or forgets him until the commit."""
-    query = sa.select(*(users.c[name] for name in User.__dataclass_fields__)).where(users.c.id == user_id)
-    row = connection.execute(query.with_for_update(read=True) if hold else query).one_or_none()
+def find_user(connection: sa.Connection, user_id: str) -> User | None:
+    """The copy of a person, deleted ones too."""
+    row = connection.execute(sa.select(*_USER).where(users.c.id == user_id)).one_or_none()
     return User(**row._mapping) if row else None
+
+
+def hold_users(connection: sa.Connection, user_ids: Collection[str]) -> dict[str, User]:
+    """The copies of these people by id; until the commit nobody changes or forgets them."""
+    query = sa.select(*_USER).where(users.c.id.in_(set(user_ids))).order_by(users.c.id)
+    rows = connection.execute(query.with_for_update(read=True))
+    return {row.id: User(**row._mapping) for row in rows}
 
 
 def _upsert_newer(connection: sa.Connection, table: sa.Table, id_: str, values: dict[str, Any]) -> None:

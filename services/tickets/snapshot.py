@@ -8,7 +8,10 @@ from services.tickets.model import takes_seat
 from services.tickets.tables import events, orders, ticket_types, users
 from shared.messages.catalogue import EventData, HolderData, TicketData, TicketOrdered
 
-_EVENT = ("name", "starts_at", "ends_at", "timezone", "location", "status", "quota", "organizer_id")
+_EVENT = (
+    *("name", "starts_at", "ends_at", "timezone", "location", "status", "quota", "organizer_id"),
+    *("reminders", "reminder_note"),
+)
 
 
 def read_orders(connection: sa.Connection, after: str, limit: int) -> list[dict[str, Any]]:

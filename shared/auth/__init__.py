@@ -1,11 +1,13 @@
 """Who is calling: access tokens checked against accounts' public keys, and the service token."""
 
-from shared.auth.dependencies import Authenticator, require_service
+from shared.auth.dependencies import Authenticator, BearerNeeded, BearerTaken, require_service
 from shared.auth.principal import Principal
 from shared.auth.tokens import KeySource, RemoteKeys, TokenRefused, TokenVerifier
 
 __all__ = [
     "Authenticator",
+    "BearerNeeded",
+    "BearerTaken",
     "KeySource",
     "Principal",
     "RemoteKeys",

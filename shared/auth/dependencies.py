@@ -2,12 +2,22 @@
 
 import secrets
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import Header, Request
+from fastapi import Header, Request, Security
+from fastapi.security import HTTPBearer
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
 from shared.http.errors import Forbidden, Unauthenticated
+
+# For the OpenAPI document only: a dependency with one of these is shown as needing, or taking, a token.
+BearerNeeded = Annotated[
+    object, Security(HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False))
+]
+BearerTaken = Annotated[
+    object, Security(HTTPBearer(scheme_name="bearer_optional", bearerFormat="JWT", auto_error=False))
+]
 
 
 class Authenticator:
@@ -16,7 +26,7 @@ class Authenticator:
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
 
-    def optional(self, request: Request) -> Principal | None:
+    def optional(self, request: Request, _: BearerTaken = None) -> Principal | None:
         """The caller, None without a token; a bad token is refused even where none is needed."""
         header = request.headers.get("authorization", "")
         if not header:
@@ -29,18 +39,23 @@ class Authenticator:
         except TokenRefused as error:
             raise Unauthenticated(str(error)) from None
 
-    def required(self, request: Request) -> Principal:
+    def recall(self, request: Request) -> Principal | None:
+        """The caller, if his token was verified before; None says nothing. Waits for nobody."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return self._verifier.recall(token.strip()) if scheme.lower() == "bearer" else None
+
+    def required(self, request: Request, _: BearerNeeded = None) -> Principal:
         """The caller; 401 without a token."""
         caller = self.optional(request)
         if caller is None:
             raise Unauthenticated("Sign in first: this needs an access token.")
         return caller
 
-    def admin(self, request: Request) -> Principal:
+    def admin(self, request: Request, _: BearerNeeded = None) -> Principal:
         """An admin or superuser; 403 for others."""
         return self._with(request, lambda caller: caller.is_admin)
 
-    def superuser(self, request: Request) -> Principal:
+    def superuser(self, request: Request, _: BearerNeeded = None) -> Principal:
         """A superuser; 403 for others."""
         return self._with(request, lambda caller: caller.is_superuser)
 

@@ -1,9 +1,12 @@
 """A Celery app for named queues on Redis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Exchange, Producer, Queue
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis import RedisError
 
 from shared.messages import consumers_of
 
@@ -53,7 +56,19 @@ class BrokerSender:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def send(self, message_type: str, envelope: dict[str, Any]) -> None:
-        """Puts one envelope on the queue of each of its consumers."""
-        for queue in consumers_of(message_type):
-            self._app.send_task(message_type, args=[envelope], queue=queue, exchange="", routing_key=queue)
+    def send(self, messages: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Puts (type, envelope) on the queue of each of its consumers, all in one round trip; raises kombu's
+        OperationalError when it is not known that Redis has them all.
+        """
+        try:
+            with self._app.producer_or_acquire() as producer, producer.batch():
+                for message_type, envelope in messages:
+                    for queue in consumers_of(message_type):
+                        self._send_task(producer, message_type, envelope, queue)
+        except (BatchPublishError, RedisError) as error:
+            raise OperationalError(f"{type(error.__cause__ or error).__name__}: {error}") from error
+
+    def _send_task(self, producer: Producer, name: str, envelope: dict[str, Any], queue: str) -> None:
+        self._app.send_task(
+            name, args=[envelope], queue=queue, exchange="", routing_key=queue, producer=producer
+        )

@@ -11,6 +11,7 @@ from shared.http.errors import (
     Unauthenticated,
 )
 from shared.http.health import database_check, redis_check
+from shared.http.openapi import Problem, problems
 from shared.http.owner import Owner, OwnerAway
 from shared.http.pages import Pagination, page_of
 from shared.http.server import serve
@@ -25,11 +26,13 @@ __all__ = [
     "Owner",
     "OwnerAway",
     "Pagination",
+    "Problem",
     "Refusal",
     "Unauthenticated",
     "database_check",
     "make_api",
     "page_of",
+    "problems",
     "redis_check",
     "serve",
 ]

@@ -11,6 +11,8 @@ import structlog
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
+from shared.http.bodies import StrictJson
+from shared.http.openapi import complete
 from shared.http.problems import install_problem_handlers
 from shared.logging import REQUEST_ID
 from shared.messages import new_id
@@ -49,6 +51,14 @@ class _Manners:
             await self._app(scope, receive, send_with_id)
 
 
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The whole contract, made once: https://fastapi.tiangolo.com/how-to/extending-openapi/."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
+
+
 def make_api(
     title: str,
     vital: Mapping[str, Check],
@@ -59,8 +69,18 @@ def make_api(
 
     A failing `vital` check makes it `down`, 503; a failing `useful` one `degraded`, 200.
     """
-    app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
+    app = _Api(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        # Clients of old send JSON without saying so; a token in a header cannot be sent by a strange page.
+        strict_content_type=False,
+    )
     install_problem_handlers(app)
+    app.add_middleware(StrictJson)
     app.add_middleware(TracedRequests)
     app.add_middleware(MeasuredRequests)
     app.add_middleware(_Manners)

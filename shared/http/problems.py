@@ -1,14 +1,18 @@
 """Every error as RFC 9457 problem details plus the keys that older clients read."""
 
+import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.database import is_transient
 from shared.http.errors import DependencyDown, Invalid, Refusal
@@ -32,7 +36,13 @@ def problem(
         "detail": detail,
         "errors": dict(errors or {}),
     }
-    return JSONResponse(body, status, headers=dict(headers or {}))
+    return _AsciiJson(body, status, headers=dict(headers or {}))
+
+
+class _AsciiJson(JSONResponse):
+    # What a caller sent may be quoted here, and half a surrogate pair has no UTF-8.
+    def render(self, content: object) -> bytes:
+        return json.dumps(content).encode("ascii")
 
 
 def _refusal(_: Request, error: Exception) -> JSONResponse:
@@ -43,14 +53,31 @@ def _refusal(_: Request, error: Exception) -> JSONResponse:
     return problem(error.status, error.title, error.detail, error.errors, headers)
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if wanted := _wanted_type(request):
+        return problem(415, "Unsupported Media Type", f"Send {wanted}.")
     errors: dict[str, list[str]] = {}
     for item in error.errors():
+        if item["type"] == "json_invalid":
+            reason = f"is no JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
+            return problem(400, "Bad request", f"The body {reason}.", {"body": [reason]})
         path = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
         errors.setdefault(".".join(path) or "body", []).append(item["msg"].removeprefix("Value error, "))
     detail = "; ".join(f"{field}: {', '.join(texts)}" for field, texts in errors.items())
     return problem(400, "Invalid", detail, errors)
+
+
+def _wanted_type(request: Request) -> str | None:
+    """The media type that a call's body must have, None if it has it or there is no body to have one."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if field is None or not given:
+        return None
+    if isinstance(field.field_info, Form):
+        forms = ("multipart/form-data", "application/x-www-form-urlencoded")
+        return None if given in forms else "multipart/form-data"
+    return None if re.fullmatch(r"application/(.+\+)?json", given) else "application/json"
 
 
 def _time(request: Request, error: Exception) -> JSONResponse:
@@ -58,10 +85,25 @@ def _time(request: Request, error: Exception) -> JSONResponse:
     return _refusal(request, Invalid.field(error.field, error.problem))
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    title = HTTPStatus(error.status_code).phrase
-    return problem(error.status_code, title, str(error.detail), headers=error.headers)
+    title, headers = HTTPStatus(error.status_code).phrase, dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem(error.status_code, title, str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of the path: Starlette itself names only those of the first route that has it."""
+    methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    return [
+        method
+        for method in methods
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 def _database(request: Request, error: Exception) -> JSONResponse:

@@ -1,10 +1,11 @@
 """Every message type: what it carries and who takes it."""
 
+from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer, ValidationError
 
 from shared.messages.envelope import Envelope, MessageRefused, describe
 
@@ -122,13 +123,19 @@ class TicketGone(BaseModel):
     holder_id: Id
 
 
+# Exact inside, a number in JSON.
+Amount = Annotated[
+    Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(float, return_type=float, when_used="json")
+]
+
+
 class TicketPaid(BaseModel):
-    """A payment for a ticket was completed."""
+    """A payment for a ticket was completed, or the ticket is free (`amount` 0)."""
 
     ticket_id: Id
     event_id: Id
     holder_id: Id
-    amount: float = 0
+    amount: Amount = Decimal(0)
     method: Text = ""
 
 

@@ -41,12 +41,17 @@ class Envelope(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A fact to publish: its type, whom it is about, that one's version, and the data."""
+    """A fact to publish: its type, whom it is about, that one's version, and the data.
+
+    `request_id` and `traceparent` tell of the request that caused it, where one transaction answers several.
+    """
 
     type: str
     subject: str
     sequence: int
     data: BaseModel
+    request_id: str | None = None
+    traceparent: str | None = None
 
 
 def new_id() -> str:

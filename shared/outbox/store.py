@@ -25,8 +25,9 @@ def publish(connection: sa.Connection, source: str, messages: Sequence[Message])
     rows = []
     for message in messages:
         id_ = new_id()
-        document = envelope_document(source, id_, message, datetime.now(UTC), request_id)
-        if (parent := traceparent()) is not None:
+        caused_by = message.request_id or request_id
+        document = envelope_document(source, id_, message, datetime.now(UTC), caused_by)
+        if (parent := message.traceparent or traceparent()) is not None:
             document["traceparent"] = parent
         rows.append({"id": id_, "type": message.type, "subject": message.subject, "envelope": document})
     connection.execute(sa.insert(outbox), rows)

@@ -18,7 +18,6 @@ class Retention:
     dead_letters: int = 90
     runs: int = 90
     ledger: int = 400
-    idempotency_keys: int = 7
 
 
 def read_retention(env: Environment) -> Retention:
@@ -34,7 +33,6 @@ def read_retention(env: Environment) -> Retention:
         dead_letters=_days(env, "RETENTION_DEAD_LETTERS_DAYS", default.dead_letters),
         runs=_days(env, "RETENTION_RUNS_DAYS", default.runs),
         ledger=_days(env, "RETENTION_LEDGER_DAYS", default.ledger),
-        idempotency_keys=_days(env, "RETENTION_IDEMPOTENCY_KEYS_DAYS", default.idempotency_keys),
     )
 
 

@@ -1,6 +1,6 @@
 """From one transaction to another, over a fast line that loses things."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,10 +26,10 @@ class Line:
         self.sent: list[dict[str, Any]] = []
         self.down = False
 
-    def send(self, message_type: str, envelope: dict[str, Any]) -> None:
+    def send(self, messages: Sequence[tuple[str, dict[str, Any]]]) -> None:
         if self.down:
             raise OperationalError("down")
-        self.sent.append(envelope)
+        self.sent += [envelope for _, envelope in messages]
 
 
 def say(engine: sa.Engine, *ids: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,8 +72,8 @@ class Line:
         self._world = world
         self.envelopes: list[dict[str, Any]] = []
 
-    def send(self, message_type: str, envelope: dict[str, Any]) -> None:
-        self.envelopes.append(envelope)
+    def send(self, messages: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        self.envelopes += [envelope for _, envelope in messages]
 
     def arrive(self) -> None:
         for envelope in self.envelopes:

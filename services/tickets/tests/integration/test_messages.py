@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import text
+
 from services.tickets.tests.house import OTHER, USER, person
 from shared.messages import parse, read_envelope
 
@@ -74,3 +76,18 @@ def test_a_deleted_person_leaves_every_message_valid_and_without_his_name_and_ad
     assert told == [("", "deleted@invalid.example")] * 2 + [("Budi", "budi@example.com")]
     for message in messages:
         parse(read_envelope(message))
+
+
+def test_of_a_deleted_person_no_table_holds_name_or_address(house: Any) -> None:
+    kind = house.make_type()
+    order = house.order(kind, key="k").json()
+    assert house.pay(order, key="k").status_code == 201
+    house.receive("user.updated", {**person(USER, version=2), "locale": "x" * 99}, 2)
+    house.receive("user.deleted", {"id": USER}, 3)
+    with house.engine.connect() as connection:
+        names = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
+        rows = [str(row) for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
+    assert order["id"] in str(rows)
+    assert [row for row in rows if "rina" in row.lower()] == []
+    assert house.client.get(f"/api/registrations/{order['id']}/", headers=house.organizer).status_code == 200
+    assert len(house.client.get("/api/payments/", headers=house.organizer).json()["payments"]) == 1

@@ -1,5 +1,7 @@
 """Settings and the command line."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.tickets.__main__ import main
@@ -14,6 +16,13 @@ def test_the_defaults_are_enough_with_a_database_and_a_token() -> None:
     assert settings.bind == ("127.0.0.1", 8103)
     assert settings.default_zone == "Asia/Jakarta"
     assert settings.heartbeat is None
+    assert settings.order_hold is None
+    assert settings.keep_keys == timedelta(hours=24)
+
+
+def test_a_hold_is_told_in_minutes() -> None:
+    assert read_settings({**ENV, "ORDER_HOLD_MINUTES": "15"}).order_hold == timedelta(minutes=15)
+    assert read_settings({**ENV, "ORDER_HOLD_MINUTES": "0"}).order_hold is None
 
 
 @pytest.mark.parametrize(
@@ -25,6 +34,9 @@ def test_the_defaults_are_enough_with_a_database_and_a_token() -> None:
         ("DEFAULT_TIME_ZONE", "Mars/Base"),
         ("DEFAULT_TIME_ZONE", "America"),
         ("LOG_LEVEL", "loud"),
+        ("ORDER_HOLD_MINUTES", "-1"),
+        ("ORDER_HOLD_MINUTES", "soon"),
+        ("IDEMPOTENCY_KEEP_HOURS", "0"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
