@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
+from uuid_utils import uuid7
 
 from gateway.settings import Network
-from shared.messages import new_id
 
 REQUEST_ID = "X-Request-ID"
 
@@ -69,7 +69,7 @@ def identify(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
 
 def request_id(given: str) -> str:
     """The given id if it is safe to log and pass on, else a new one."""
-    return given if _REQUEST_ID.fullmatch(given) else new_id()
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 def client_address(peer: str, forwarded_for: Iterable[str], trusted: Sequence[Network]) -> str:

@@ -1,7 +1,6 @@
 """How often one client may use one route: the library `limits`, counting in Redis or in this process."""
 
 import asyncio
-import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from redis.asyncio import ConnectionPool
+
+from shared.addresses import network_of
 
 log = structlog.get_logger(__name__)
 
@@ -78,14 +79,3 @@ def _redis(url: str, connections: Any) -> RedisStorage:
         key_prefix=KEY_PREFIX,
         connection_pool=connections,
     )
-
-
-def network_of(address: str) -> str:
-    """The address itself, but an IPv6 client owns a whole /64 (RFC 6177) and counts as that."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False))

@@ -25,6 +25,9 @@ class Route:
 # sit; `accounts` counts the failures for each name by itself.
 _SIGN_IN = parse("600/minute")
 
+# Where a POST costs one, or a token can be guessed; LOGIN_RATE_PER_MINUTE is for these.
+HASHING = ("/api/login", "/api/token", "/api/users")
+
 TABLE = (
     Route("/api/login", "accounts", {"POST": _SIGN_IN}),
     Route("/api/token", "accounts", {"POST": _SIGN_IN}),

@@ -8,7 +8,7 @@ from typing import TypeVar
 from limits import RateLimitItem, parse
 from yarl import URL
 
-from gateway.routes import METHODS, SERVICES, TABLE, Route
+from gateway.routes import HASHING, METHODS, SERVICES, TABLE, Route
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Value = TypeVar("Value")
@@ -65,8 +65,7 @@ def _table(env: Mapping[str, str]) -> tuple[Route, ...]:
     per_minute = _read(env, "LOGIN_RATE_PER_MINUTE", "", lambda text: _positive_int(text) if text else 0)
     limits = _read(env, "RATE_LIMITS", "", _limits)
     if per_minute:
-        sign_in = parse(f"{per_minute}/minute")
-        limits = {("POST", "/api/login"): sign_in, ("POST", "/api/token"): sign_in, **limits}
+        limits = {("POST", prefix): parse(f"{per_minute}/minute") for prefix in HASHING} | limits
     return tuple(
         replace(
             route,

@@ -25,8 +25,10 @@ class Watched(dict[str, str]):
 
 
 def variables_in(folder: Path) -> set[str]:
-    """The names that the modules of a folder ask an environment for; its tests do not count."""
-    modules = [path for path in folder.rglob("*.py") if "tests" not in path.parts]
+    """The names that the modules of a folder ask an environment for; its tests and what only tests use do
+    not count.
+    """
+    modules = [path for path in folder.rglob("*.py") if not {"tests", "testing"} & set(path.parts)]
     return {name for path in modules for name in _asked(ast.parse(path.read_text(encoding="utf-8")))}
 
 

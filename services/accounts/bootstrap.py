@@ -8,9 +8,10 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from services.accounts.api import Doors, make_app
+from services.accounts.api import Wiring, make_app
 from services.accounts.handlers import ensure_superuser
 from services.accounts.settings import Settings
+from services.accounts.throttle import LoginThrottle, redis_storage
 from services.accounts.tokens import Signer
 from shared.auth import Authenticator, TokenVerifier
 from shared.broker import BrokerSender, make_celery
@@ -53,9 +54,16 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
         yield
         relay.stop()
 
-    doors = Doors(engine, signer, Authenticator(TokenVerifier(signer)), settings.service_token)
+    wiring = Wiring(
+        engine=engine,
+        signer=signer,
+        authenticator=Authenticator(TokenVerifier(signer)),
+        throttle=LoginThrottle(settings.login_attempts_per_minute, redis_storage(settings.broker_url)),
+        gateway_networks=settings.gateway_networks,
+        service_token=settings.service_token,
+    )
     vital = {"database": database_check(engine)}
-    return make_app(doors, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
+    return make_app(wiring, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
 
 
 def run_migrations(settings: Settings) -> None:

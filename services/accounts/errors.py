@@ -1,4 +1,4 @@
-"""What accounts refuses; one root."""
+"""What accounts refuse; one root."""
 
 
 class AccountsError(Exception):
@@ -7,6 +7,14 @@ class AccountsError(Exception):
 
 class WrongCredentials(AccountsError):
     """The name, the password or the token is not right."""
+
+
+class TooManyAttempts(AccountsError):
+    """Too many logins failed of late for this name or from this address."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__("Too many logins failed. Wait, then try again.")
+        self.wait_seconds = wait_seconds
 
 
 class UserNotFound(AccountsError):

@@ -17,6 +17,7 @@ from shared.messages.catalogue import UserData, UserGone
 from shared.outbox import publish
 
 SOURCE = "/accounts"
+WRONG = "The username or the password is wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,14 @@ def register(connection: sa.Connection, fields: dict[str, Any], superuser: bool 
         locale=fields.get("locale") or "en",
         is_superuser=superuser,
     )
+    add_user(connection, user)
+    return user
+
+
+def add_user(connection: sa.Connection, user: User) -> None:
+    """Stores a user as he is and publishes him; raises FieldInvalid for a taken name or address."""
     _unless_taken(connection, lambda: store.add_user(connection, user))
     publish(connection, SOURCE, [_about(user, "user.registered")])
-    return user
 
 
 def change_user(connection: sa.Connection, user_id: str, fields: dict[str, Any], caller: Principal) -> User:
@@ -113,20 +119,28 @@ def _unless_taken(connection: sa.Connection, write: Any) -> None:
         with connection.begin_nested():
             write()
     except IntegrityError as error:
-        field = "email" if "users_email" in str(error.orig) else "username"
+        taken = getattr(error.orig, "diag", None)
+        field = "email" if "email" in str(taken and taken.constraint_name) else "username"
         raise FieldInvalid(field, "is taken") from None
 
 
-def login(connection: sa.Connection, username: str, password: str, signer: Signer) -> Tokens:
-    """New tokens for the right name and password; raises WrongCredentials."""
-    user = store.find_by_username(connection, username)
-    if not passwords.matches(password, user.password_hash if user else None) or user is None:
-        raise WrongCredentials("The username or the password is wrong.")
+def sign_in(connection: sa.Connection, user: User, password: str, signer: Signer) -> Tokens:
+    """The tokens of a user whose password was just found right; raises WrongCredentials if it was changed,
+    or he was deleted, while it was checked. A hash of old is made anew.
+    """
+    current = store.find_user(connection, user.id, lock=True)
+    if current is None or current.password_hash != user.password_hash:
+        raise WrongCredentials(WRONG)
     if passwords.is_outdated(user.password_hash):
-        store.save_user(connection, replace(user, password_hash=passwords.hash_password(password)))
+        store.save_password_hash(connection, user.id, passwords.hash_password(password))
     now, family, token_id = datetime.now(UTC), new_id(), new_id()
     store.add_family(connection, family, user.id, token_id, now + REFRESH_LIFE)
-    return _tokens(connection, user, family, token_id, signer, now)
+    return _tokens(connection, current, family, token_id, signer, now)
+
+
+def knows_password(user: User | None, password: str) -> bool:
+    """Whether this is the user and the password; takes as long for nobody. Needs no transaction."""
+    return passwords.matches(password, user.password_hash if user else None)
 
 
 def refresh(connection: sa.Connection, token: str, signer: Signer) -> Tokens | None:
@@ -158,9 +172,12 @@ def assign_role(connection: sa.Connection, user_id: str, group_id: int) -> None:
     """Puts a user into a group; it counts from his next token."""
     if store.find_user(connection, user_id) is None:
         raise UserNotFound("There is no such user.")
-    if store.find_group(connection, group_id) is None:
-        raise GroupNotFound("There is no such group.")
-    store.add_member(connection, user_id, group_id)
+    get_group(connection, group_id)
+    try:
+        with connection.begin_nested():
+            store.add_member(connection, user_id, group_id)
+    except IntegrityError:
+        raise UserNotFound("The user or the group was deleted just now.") from None
 
 
 def name_group(connection: sa.Connection, name: str, group_id: int | None = None) -> int:
@@ -174,6 +191,20 @@ def name_group(connection: sa.Connection, name: str, group_id: int | None = None
             return group_id
     except IntegrityError:
         raise FieldInvalid("name", "is taken") from None
+
+
+def get_group(connection: sa.Connection, group_id: int) -> sa.Row:
+    """A group by its id."""
+    row = store.find_group(connection, group_id)
+    if row is None:
+        raise GroupNotFound("There is no such group.")
+    return row
+
+
+def delete_group(connection: sa.Connection, group_id: int) -> None:
+    """Deletes a group; its members lose the role."""
+    if not store.remove_group(connection, group_id):
+        raise GroupNotFound("There is no such group.")
 
 
 def ensure_superuser(connection: sa.Connection, username: str, password: str, email: str) -> bool:

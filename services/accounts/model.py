@@ -1,5 +1,6 @@
 """Users and what may be done with them; pure."""
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from shared.auth.principal import ADMIN, ORGANIZER, SUPERUSER
 
 ROLES = (ADMIN, ORGANIZER)
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
+# PostgreSQL indexes no text over 2704 bytes, and folding makes some letters many: U+FDFA becomes 18.
+MAX_FOLDED = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,19 @@ class User:
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
 
+def fold(text: str) -> str:
+    """The same for all ways to write a name: any letter case, any composition (Unicode 3.13, D145, D147)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def name_key(field: str, text: str) -> str:
+    """What must be unique of a name; raises FieldInvalid for one too long to be kept in an index."""
+    key = fold(text)
+    if len(key) > MAX_FOLDED:
+        raise FieldInvalid(field, "is too long")
+    return key
+
+
 @cache
 def _common_passwords() -> frozenset[str]:
     file = Path(__file__).with_name("common_passwords.txt")
@@ -44,13 +60,13 @@ def check_password(password: str) -> None:
         raise FieldInvalid("password", f"has fewer than {MIN_PASSWORD} characters")
     if len(password) > MAX_PASSWORD:
         raise FieldInvalid("password", f"has more than {MAX_PASSWORD} characters")
-    if password.lower() in _common_passwords():
+    if password.casefold() in _common_passwords():
         raise FieldInvalid("password", "is one of the most common passwords")
 
 
 def roles_of(user: User, group_names: list[str]) -> list[str]:
     """The roles a user's next token carries."""
-    roles = {name.lower() for name in group_names} & set(ROLES)
+    roles = {fold(name) for name in group_names} & set(ROLES)
     return sorted(roles | ({SUPERUSER} if user.is_superuser else set()))
 
 

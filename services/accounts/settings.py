@@ -1,8 +1,13 @@
 """Everything accounts reads from the environment."""
 
+import ipaddress
 from dataclasses import dataclass
 
-from shared.settings import Environment, SettingError, address, choice, database_url, required
+from shared.settings import Environment, SettingError, address, choice, database_url, integer, required
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# This machine and the ranges that no router of the internet knows (RFC 1918, RFC 4193).
+_INTERNAL = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,9 @@ class FirstSuperuser:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of them, validated. `signing_key` is an Ed25519 private key, PEM."""
+    """All of them, validated. `signing_key` is an Ed25519 private key, PEM. A peer in `gateway_networks` is
+    believed to be the gateway when it says which client it speaks for.
+    """
 
     database_url: str
     broker_url: str
@@ -24,6 +31,8 @@ class Settings:
     signing_key: str
     service_token: str
     superuser: FirstSuperuser | None
+    login_attempts_per_minute: int
+    gateway_networks: tuple[Network, ...]
     log_level: str
 
 
@@ -36,8 +45,18 @@ def read_settings(env: Environment) -> Settings:
         signing_key=_signing_key(env),
         service_token=required(env, "SERVICE_TOKEN"),
         superuser=_superuser(env),
+        login_attempts_per_minute=integer(env, "LOGIN_ATTEMPTS_PER_MINUTE", 10, minimum=1),
+        gateway_networks=_networks(env, "GATEWAY_NETWORKS", _INTERNAL),
         log_level=choice(env, "LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper(),
     )
+
+
+def _networks(env: Environment, name: str, default: str) -> tuple[Network, ...]:
+    text = env.get(name, "").strip() or default
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingError(name, str(error)) from None
 
 
 def _signing_key(env: Environment) -> str:

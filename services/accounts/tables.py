@@ -17,6 +17,10 @@ users = sa.Table(
     sa.Column("locale", sa.Text, nullable=False),
     sa.Column("is_superuser", sa.Boolean, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    # The name and the address as model.fold makes them: unique in any letter case of any script.
+    sa.Column("username_key", sa.Text, nullable=False, unique=True),
+    sa.Column("email_key", sa.Text, nullable=False, unique=True),
+    sa.Index("users_oldest_first", "created_at", "id"),
 )
 
 # A group's name, in any letter case, is the role it gives.
@@ -25,6 +29,7 @@ groups = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", sa.Text, nullable=False, unique=True),
 )
 
 memberships = sa.Table(

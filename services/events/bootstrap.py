@@ -1,5 +1,6 @@
 """Builds the processes; nothing else builds anything."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,8 +9,13 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from services.events.api import Wiring, make_app
+from services.events.api.shapes import EventPage
+from services.events.cache import AnswerCache, GenerationReader
 from services.events.consumer import HANDLERS
 from services.events.settings import Settings
+from services.events.storage import PosterStorage
+from services.events.storage.folder import FolderStorage
+from services.events.sweeper import Sweeper
 from shared.auth import Authenticator, RemoteKeys, TokenVerifier
 from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
 from shared.broker.metrics import queue_metrics
@@ -41,11 +47,17 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     relay = Relay(engine, settings.database_url, BrokerSender(app))
     sources.expose("outbox", outbox_metrics(engine))
     accounts = Owner(settings.accounts_url, settings.service_token)
+    storage = make_storage(settings)
+    sweeper = Sweeper(engine, storage)
+    cache = make_cache(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         relay.start()
+        sweeper.start()
         yield
+        await cache.close()
+        sweeper.stop()
         relay.stop()
         accounts.close()
 
@@ -55,9 +67,31 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
         accounts=accounts,
         service_token=settings.service_token,
         default_zone=settings.default_zone,
+        default_lead=settings.default_lead,
+        cache=cache,
+        posters=storage,
+        on_gone=sweeper.wake,
     )
     vital = {"database": database_check(engine)}
-    return make_app(wiring, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
+    useful = {"redis": redis_check(settings.broker_url), "posters": storage.check}
+    return make_app(wiring, vital, useful, lifespan)
+
+
+def make_storage(settings: Settings) -> PosterStorage:
+    """Posters on S3 if that is set, else in a folder."""
+    if settings.s3 is None:
+        return FolderStorage(settings.poster_dir)
+    # boto3 takes long to import, and only this needs it.
+    from services.events.storage.s3 import S3Storage
+
+    return S3Storage(settings.s3)
+
+
+def make_cache(settings: Settings) -> AnswerCache:
+    """Answers of one meaning: the same settings and the same shape."""
+    shape = json.dumps(EventPage.model_json_schema(), sort_keys=True)
+    meaning = f"{settings.default_zone} {settings.default_lead} {shape}"
+    return AnswerCache(GenerationReader(settings.database_url), settings.broker_url, meaning)
 
 
 def run_consumer(settings: Settings) -> None:

@@ -24,3 +24,15 @@ class FieldInvalid(EventsError):
 
 class AccountsAway(EventsError):
     """The owner of the users cannot be asked now, and without it this cannot be decided."""
+
+
+class PosterNotFound(EventsError):
+    """There is no such poster, or not for this caller."""
+
+
+class TooManyPosters(EventsError):
+    """The event has as many posters as one may have."""
+
+
+class StorageAway(EventsError):
+    """Where the posters' files are cannot be reached, or is full."""

@@ -1,9 +1,11 @@
 """One function for each command and each message; the caller owns the transaction."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from services.events import model, projections, store
+from services.events import model, poster_store, projections, store
 from services.events.errors import AccountsAway, EventNotFound, FieldInvalid, NotAllowed
 from services.events.model import Changes, Event
 from services.events.store import EventFilter
@@ -31,13 +33,18 @@ def create_event(
 
 
 def change_event(
-    connection: sa.Connection, event_id: str, wanted: Changes, caller: Principal, accounts: Owner
+    connection: sa.Connection,
+    event_id: str,
+    wanted: Changes,
+    caller: Principal,
+    accounts: Owner,
+    default_lead: int,
 ) -> Event:
     """Changes what is wanted and publishes it; a change that changes nothing does nothing."""
-    event = _lock_own(connection, event_id, caller)
+    event = lock_own(connection, event_id, caller)
     if wanted.organizer_id is not None and wanted.organizer_id != event.organizer_id:
         _check_organizer(connection, wanted.organizer_id, caller, accounts)
-    changed, messages = model.change(event, wanted)
+    changed, messages = model.change(event, wanted, default_lead)
     if changed != event:
         store.save_event(connection, changed)
         publish(connection, SOURCE, messages)
@@ -45,9 +52,10 @@ def change_event(
 
 
 def delete_event(connection: sa.Connection, event_id: str, caller: Principal) -> None:
-    """Deletes an event and publishes that if anybody ever heard of it."""
-    event = _lock_own(connection, event_id, caller)
+    """Deletes an event and its posters, and publishes that if anybody ever heard of it."""
+    event = lock_own(connection, event_id, caller)
     store.remove_event(connection, event_id)
+    poster_store.drop_of_event(connection, event_id)
     publish(connection, SOURCE, model.delete(event))
 
 
@@ -74,6 +82,14 @@ def list_events(
     return store.list_events(connection, shown, page, page_size)
 
 
+def list_after(
+    connection: sa.Connection, shown: EventFilter, page_size: int, key: tuple[datetime, str]
+) -> tuple[list[Event], bool]:
+    """(the page that follows a (start, id), whether more follows it)."""
+    events = store.list_after(connection, shown, page_size + 1, key)
+    return events[:page_size], len(events) > page_size
+
+
 def user_changed(connection: sa.Connection, data: UserData, envelope: Envelope) -> None:
     """`user.registered`, `user.updated`"""
     projections.apply_user(connection, data, max(envelope.sequence, data.version))
@@ -84,7 +100,8 @@ def user_deleted(connection: sa.Connection, data: UserGone, envelope: Envelope) 
     projections.remove_user(connection, data.id)
 
 
-def _lock_own(connection: sa.Connection, event_id: str, caller: Principal) -> Event:
+def lock_own(connection: sa.Connection, event_id: str, caller: Principal) -> Event:
+    """The event, locked, if the caller may change it; raises EventNotFound and NotAllowed."""
     event = store.find_event(connection, event_id, lock=True)
     if event is None or not model.may_see(caller, event):
         raise EventNotFound("There is no such event.")

@@ -12,13 +12,16 @@ from shared.times import read_time, read_zone
 
 DRAFT, SCHEDULED, CANCELLED = "draft", "scheduled", "cancelled"
 STATUSES = (DRAFT, SCHEDULED, "ongoing", "completed", CANCELLED)
+# What a change takes over as it comes.
+_PLAIN = ("name", "description", "location", "quota", "category", "organizer_id", "reminder_note")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event's state. `version` counts its changes; `published` tells whether others ever heard of it.
 
-    `ends_at` is what was asked for, also if that is before the start: see `known_end`.
+    `ends_at` is what was asked for, also if that is before the start: see `known_end`. `reminders` are lead
+    times in minutes, None for the installation's default; `reminder_note` the organizer's words to holders.
     """
 
     id: str
@@ -34,6 +37,8 @@ class Event:
     category: str
     organizer_id: str
     published: bool = False
+    reminders: tuple[int, ...] | None = None
+    reminder_note: str = ""
 
     @property
     def is_draft(self) -> bool:
@@ -51,7 +56,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a caller wants of an event; None is "as it is". Times are text as he sent them, "" for no end."""
+    """What a caller wants of an event; None is "as it is". Times are text as he sent them, "" for no end.
+
+    `reminders` in order and without doubles; with `default_reminders` the installation's default again.
+    """
 
     name: str | None = None
     description: str | None = None
@@ -63,6 +71,9 @@ class Changes:
     quota: int | None = None
     category: str | None = None
     organizer_id: str | None = None
+    reminders: tuple[int, ...] | None = None
+    default_reminders: bool = False
+    reminder_note: str | None = None
 
 
 def may_create(caller: Principal) -> bool:
@@ -100,14 +111,17 @@ def create(id_: str, wanted: Changes, organizer_id: str, default_zone: str) -> t
         quota=wanted.quota,
         category=wanted.category or "",
         organizer_id=organizer_id,
+        reminders=wanted.reminders,
+        reminder_note=wanted.reminder_note or "",
     )
     return _announced(None, event)
 
 
-def change(event: Event, wanted: Changes) -> tuple[Event, list[Message]]:
+def change(event: Event, wanted: Changes, default_lead: int) -> tuple[Event, list[Message]]:
     """The event after a change and what to tell the others; the same event if nothing changes.
 
-    A new time zone alone moves no instant: it says where people read it. Raises FieldInvalid.
+    A new time zone alone moves no instant: it says where people read it. An event without lead times of its
+    own that is sent back with the default it was shown with stays one. Raises FieldInvalid.
     """
     zone = read_zone("timezone", wanted.timezone) if wanted.timezone else event.timezone
     starts_at, ends_at = event.starts_at, event.ends_at
@@ -115,16 +129,27 @@ def change(event: Event, wanted: Changes) -> tuple[Event, list[Message]]:
         starts_at = read_time("start_time", wanted.start_time, zone)
     if wanted.end_time is not None:
         ends_at = read_time("end_time", wanted.end_time, zone) if wanted.end_time else None
-    given = {
-        name: getattr(wanted, name)
-        for name in ("name", "description", "location", "quota", "category", "organizer_id")
-        if getattr(wanted, name) is not None
-    }
-    status = read_status(wanted.status) if wanted.status else event.status
-    new = replace(event, timezone=zone, starts_at=starts_at, ends_at=ends_at, status=status, **given)
+    given = {name: getattr(wanted, name) for name in _PLAIN if getattr(wanted, name) is not None}
+    new = replace(
+        event,
+        timezone=zone,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status=read_status(wanted.status) if wanted.status else event.status,
+        reminders=_reminders(event, wanted, default_lead),
+        **given,
+    )
     if new == event:
         return event, []
     return _announced(event, replace(new, version=event.version + 1))
+
+
+def _reminders(event: Event, wanted: Changes, default_lead: int) -> tuple[int, ...] | None:
+    if wanted.default_reminders:
+        return None
+    if wanted.reminders is None or (event.reminders is None and wanted.reminders == (default_lead,)):
+        return event.reminders
+    return wanted.reminders
 
 
 def delete(event: Event) -> list[Message]:
@@ -154,6 +179,8 @@ def event_data(event: Event) -> EventData:
         status=event.status,
         quota=event.quota,
         organizer_id=event.organizer_id,
+        reminders=None if event.reminders is None else list(event.reminders),
+        reminder_note=event.reminder_note,
     )
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from services.events.model import DRAFT, Event
-from services.events.tables import events
-from shared.http.pages import clamp
+from services.events.tables import cache_generation, events
+from shared.http.pages import after_key, clamp
+
+_ORDER = (events.c.starts_at, events.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,34 @@ def list_events(
     connection: sa.Connection, shown: EventFilter, page: int, page_size: int
 ) -> tuple[list[Event], int]:
     """(one page, newest start first; how many there are in all); past the end it is the last page."""
-    conditions = _conditions(shown)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(events).where(*conditions)) or 0
-    rows = connection.execute(
-        sa.select(events)
-        .where(*conditions)
-        .order_by(events.c.starts_at.desc(), events.c.id.desc())
-        .limit(page_size)
-        .offset((clamp(page, page_size, total) - 1) * page_size)
-    )
+    counted = sa.select(sa.func.count()).select_from(events).where(*_conditions(shown))
+    total = connection.scalar(counted) or 0
+    skipped = (clamp(page, page_size, total) - 1) * page_size
+    rows = connection.execute(_newest_first(shown).limit(page_size).offset(skipped))
     return [Event(**row._mapping) for row in rows], total
+
+
+def list_after(
+    connection: sa.Connection, shown: EventFilter, page_size: int, key: tuple[datetime, str]
+) -> list[Event]:
+    """The events that follow the one with this (start, id), newest start first; as dear at any depth."""
+    rows = connection.execute(after_query(shown, page_size, key))
+    return [Event(**row._mapping) for row in rows]
+
+
+def after_query(shown: EventFilter, page_size: int, key: tuple[datetime, str]) -> sa.Select[Any]:
+    """The query of `list_after`; a scan of one index from the key on."""
+    return _newest_first(shown).where(after_key(_ORDER, key)).limit(page_size)
+
+
+def read_generation(connection: sa.Connection) -> str:
+    """The value that changes with every change of an event; what this snapshot shows belongs to it."""
+    return connection.scalars(sa.select(cache_generation.c.generation)).one()
+
+
+def _newest_first(shown: EventFilter) -> sa.Select[Any]:
+    order = (column.desc() for column in _ORDER)
+    return sa.select(events).where(*_conditions(shown)).order_by(*order)
 
 
 def _conditions(shown: EventFilter) -> list[sa.ColumnElement[bool]]:

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 ISSUER = "dicoevent"
 ACCESS = "access"
+# Ours have some 500 letters, and 2800 with the longest name.
+MAX_TOKEN = 4096
 # A signature is checked once: that is a tenth of the work of a small request.
 _REMEMBERED = 10_000
 
@@ -87,6 +89,8 @@ class TokenVerifier:
 
     def claims(self, token: str, kind: str) -> dict[str, Any]:
         """The claims of a valid token of this kind (`access`, `refresh`)."""
+        if len(token) > MAX_TOKEN:
+            raise TokenRefused("The token is too long.")
         try:
             key_id = jwt.get_unverified_header(token).get("kid", "")
             key = self._keys.find(key_id)
@@ -100,7 +104,7 @@ class TokenVerifier:
                 leeway=5,
                 options={"require": ["exp", "iat", "sub", "iss"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, RecursionError) as error:
             raise TokenRefused(f"The token is not valid: {error}.") from None
         if claims.get("kind") != kind:
             raise TokenRefused(f"Not an {kind} token.")

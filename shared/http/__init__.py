@@ -8,6 +8,7 @@ from shared.http.errors import (
     Invalid,
     NotFound,
     Refusal,
+    TooMany,
     Unauthenticated,
 )
 from shared.http.health import database_check, redis_check
@@ -28,6 +29,7 @@ __all__ = [
     "Pagination",
     "Problem",
     "Refusal",
+    "TooMany",
     "Unauthenticated",
     "database_check",
     "make_api",

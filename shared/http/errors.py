@@ -51,6 +51,16 @@ class Conflict(Refusal):
     status, title = 409, "Conflict"
 
 
+class TooMany(Refusal):
+    """Too often; `retry_after` seconds later it is welcome again."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class DependencyDown(Refusal):
     """Something this needs is away; trying again soon makes sense."""
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 
+# Compared by identity: `Prose | None` hashes what annotates a type, and a dictionary has no hash.
 @dataclass(frozen=True, eq=False)
 class Shown:
     """What the OpenAPI document says of a field beyond what its type does: each rule that a validator has

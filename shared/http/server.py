@@ -20,6 +20,8 @@ def serve(app: FastAPI, bind: tuple[str, int]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe about the client's address is for the app to say, not for uvicorn.
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
         limit_concurrency=500,
     )

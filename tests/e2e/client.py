@@ -76,12 +76,10 @@ def must(answer: httpx.Response, status: int) -> dict[str, Any]:
     return answer.json() if answer.content else {}
 
 
-def make_event(
-    organizer: httpx.Client, starts_in: timedelta, quota: int = 500, **fields: Any
-) -> dict[str, Any]:
-    """An event with a ticket type for it: {..event, "ticket_id"}."""
+def event_body(starts_in: timedelta, quota: int = 500, **fields: Any) -> dict[str, Any]:
+    """What an organizer says of a new event."""
     start = datetime.now(UTC) + starts_in
-    event = {
+    return {
         "name": f"Jazz {uuid.uuid4().hex[:6]}",
         "description": "Three bands.",
         "location": "Kota Tua, Jakarta",
@@ -92,7 +90,13 @@ def make_event(
         "category": "music",
         **fields,
     }
-    made = must(organizer.post("/api/events/", json=event), 201)
+
+
+def make_event(
+    organizer: httpx.Client, starts_in: timedelta, quota: int = 500, **fields: Any
+) -> dict[str, Any]:
+    """An event with a ticket type for it: {..event, "ticket_id"}."""
+    made = must(organizer.post("/api/events/", json=event_body(starts_in, quota, **fields)), 201)
     ticket = {"event_id": made["id"], "name": "Reguler", "price": 10, "quota": quota}
     return {**made, "ticket_id": must(organizer.post("/api/tickets/", json=ticket), 201)["id"]}
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.bench import load
-from tests.bench.api import QUICK, measure
+from tests.bench.api import measure
+from tests.bench.report import QUICK
 from tests.e2e.conftest import Installation
 
 pytestmark = pytest.mark.e2e

@@ -10,24 +10,15 @@ import pytest
 from PIL import Image
 
 from shared.testing import wait_until
-from tests.e2e.client import make_event, must
+from tests.e2e.client import event_body, make_event, must
 from tests.e2e.people import People
 
 pytestmark = pytest.mark.e2e
 
 
 def body(**fields: Any) -> dict[str, Any]:
-    return {
-        "name": f"Jazz {uuid.uuid4().hex[:6]}",
-        "description": "Three bands.",
-        "location": "Kota Tua, Jakarta",
-        "start_time": "2031-05-01 19:00",
-        "end_time": "2031-05-01 22:00:30",
-        "status": "scheduled",
-        "quota": 100,
-        "category": "music",
-        **fields,
-    }
+    times = {"start_time": "2031-05-01 19:00", "end_time": "2031-05-01 22:00:30"}
+    return event_body(timedelta(), **{"quota": 100, **times, **fields})
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ class Owners:
             "locale": "en",
             "is_superuser": False,
         }
+        rest |= {"username_key": name, "email_key": row["email"]}
         data = UserData(id=name, version=1, username=name, name=name, email=row["email"])
         self._write("/accounts", accounts_users, {**row, **rest}, Message("user.registered", name, 1, data))
         copy = {"id": name, "sequence": 1, "username": name, "name": name, "email": row["email"]}

@@ -108,7 +108,8 @@ def test_after_restored_the_next_change_is_newer_than_what_others_know(
         connection.execute(
             sa.text(
                 "INSERT INTO users (id, version, username, email, password_hash, first_name, last_name,"
-                " locale, is_superuser) VALUES ('u', 3, 'u', 'u@dicoevent.example', '', '', '', 'en', false)"
+                " locale, is_superuser, username_key, email_key)"
+                " VALUES ('u', 3, 'u', 'u@dicoevent.example', '', '', '', 'en', false, 'u', 'u@x')"
             )
         )
     monkeypatch.setenv("ACCOUNTS_DATABASE_URL", url)

@@ -131,6 +131,18 @@ async def test_an_absolute_target_is_routed_by_its_path_and_names_the_host(world
     assert request.headers["X-Forwarded-Host"] == "tickets.example"
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_an_upgrade_is_not_passed_on(world, protocol: bytes) -> None:
+    await world.start()
+    head = (
+        b"GET /api/events/ HTTP/1.1\r\nHost: a\r\nHTTP2-Settings: AAM\r\nConnection: Upgrade, HTTP2-Settings"
+    )
+    said = await world.speak(head + b"\r\nUpgrade: " + protocol + b"\r\n\r\n" + SMUGGLED, 0.5)
+    assert said.startswith(b"HTTP/1.1 200")
+    [(request, _)] = world.services["events"].requests
+    assert not {"Upgrade", "HTTP2-Settings"} & set(request.headers)
+
+
 async def test_connect_opens_no_tunnel(world) -> None:
     await world.start()
     said = await world.speak(b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: a\r\n\r\n", 0.5)

@@ -7,7 +7,8 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.errors import StorageError
 
-from gateway.limits import REDIS_PAUSE_SECONDS, RateLimiter, network_of
+from gateway.limits import REDIS_PAUSE_SECONDS, RateLimiter
+from shared.addresses import network_of
 
 pytestmark = pytest.mark.anyio
 TWO, ONE = parse("2/minute"), parse("1/minute")

@@ -58,7 +58,7 @@ def test_limits_of_the_table_can_be_changed_and_added_to() -> None:
     assert found == {
         "POST /api/login": "5 per 1 second",
         "POST /api/token": "7 per 1 minute",
-        "POST /api/users": "600 per 1 minute",
+        "POST /api/users": "7 per 1 minute",
         "GET /api/events": "100 per 1 minute",
     }
 

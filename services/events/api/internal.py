@@ -9,7 +9,7 @@ from shared.messages.catalogue import EventData
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
 
-@router.get("/events/{event_id}")
+@router.get("/events/{event_id:uuid}")
 def get_event(event_id: EventId, wired: Wired) -> EventData:
     """Any event, drafts too, as it travels in messages."""
     with wired.transaction() as connection:

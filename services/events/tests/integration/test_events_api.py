@@ -10,12 +10,15 @@ NOWHERE = "/api/events/018f0000-0000-7000-8000-000000000000/"
 def test_a_made_event_is_answered_as_strings_but_for_its_quota(house: Any) -> None:
     made = house.make_event(location="Bandung")
     path = f"/api/events/{made['id']}"
-    for form in (path, f"{path}/"):
+    for form, source in ((path, "database"), (f"{path}/", "cache")):
         answer = house.client.get(form)
         assert answer.status_code == 200
         assert answer.json() == made
-        assert answer.headers["X-Data-Source"] == "database"
-    assert {name for name, value in made.items() if not isinstance(value, str)} == {"quota"}
+        assert answer.headers["X-Data-Source"] == source
+        assert answer.headers["Content-Type"] == "application/json"
+        # Nobody between here and the reader may keep what may change.
+        assert answer.headers["Cache-Control"] == "no-cache"
+    assert {name for name, value in made.items() if not isinstance(value, str)} == {"quota", "reminders"}
     assert made["start_time"] == "2030-01-02T19:00:00+07:00"
     assert made["end_time"] == made["description"] == made["category"] == ""
     assert made["status"] == "scheduled"

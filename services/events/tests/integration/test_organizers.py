@@ -1,9 +1,12 @@
 """Who an event's organizer may be, the users' copies, and the internal door."""
 
+from pathlib import Path
 from typing import Any
 
 from services.events import projections
 from services.events.consumer import HANDLERS
+from services.events.storage.folder import FolderStorage
+from services.events.tests.integration.conftest import open_house
 from shared.inbox import Receiver
 
 BODY = {"name": "Jazz", "start_time": "2030-01-02 19:00", "quota": 1}
@@ -82,3 +85,29 @@ def test_other_services_get_drafts_too_and_need_the_token(house: Any) -> None:
     assert data["version"] == 1
     assert house.client.get("/internal/events/x", headers=token).status_code == 404
     assert house.client.get("/internal/feed", headers=token).status_code == 200
+
+
+def test_an_event_made_just_now_is_there_for_other_services_with_redis_down(
+    house: Any, tmp_path: Path
+) -> None:
+    with open_house(house.engine, "redis://127.0.0.1:1/0", FolderStorage(tmp_path)) as cut_off:
+        made = cut_off.make_event(cut_off.organizer, reminders=[60], reminder_note="Bring a torch.")
+        token = {"X-Service-Token": "between-services"}
+        for replica in (house, cut_off):
+            data = replica.client.get(f"/internal/events/{made['id']}", headers=token).json()
+            assert (data["id"], data["version"], data["reminders"]) == (made["id"], 1, [60])
+            assert data["reminder_note"] == "Bring a torch."
+        assert cut_off.accounts.asked == ["users/organizer-1"]
+        cut_off.make_event(cut_off.organizer)
+        assert cut_off.accounts.asked == ["users/organizer-1"]
+
+
+def test_the_events_of_a_deleted_user_stay(house: Any) -> None:
+    take(house, "m1", "user.registered", 1, email="u9@example.com", name="Nine")
+    made = house.make_event(house.admin, organizer_id="u9")
+    take(house, "m2", "user.deleted", 2)
+    path = f"/api/events/{made['id']}/"
+    assert house.client.get(path).json() == made
+    assert (
+        house.client.patch(path, json={"organizer_id": "organizer-1"}, headers=house.admin).status_code == 200
+    )

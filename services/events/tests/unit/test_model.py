@@ -52,18 +52,18 @@ def test_a_new_event_is_announced_unless_it_is_a_draft(status: str, published: l
 )
 def test_a_change_of_status_is_told_as_what_it_means(before: str, after: str, published: list[str]) -> None:
     event, _ = make(before)
-    changed, messages = model.change(event, Changes(status=after.upper()))
+    changed, messages = model.change(event, Changes(status=after.upper()), 120)
     assert changed.status == after
     assert types(messages) == published
 
 
 def test_a_withdrawn_event_is_cancelled_for_the_others() -> None:
-    _, messages = model.change(make()[0], Changes(status="draft"))
+    _, messages = model.change(make()[0], Changes(status="draft"), 120)
     assert messages[0].data.model_dump()["status"] == "cancelled"
 
 
 def test_a_change_counts_the_version_and_carries_it() -> None:
-    changed, messages = model.change(make()[0], Changes(name="Blues"))
+    changed, messages = model.change(make()[0], Changes(name="Blues"), 120)
     assert changed.version == 2
     assert (messages[0].type, messages[0].sequence) == ("event.updated", 2)
     assert messages[0].data.model_dump()["version"] == 2
@@ -71,23 +71,23 @@ def test_a_change_counts_the_version_and_carries_it() -> None:
 
 def test_a_change_that_changes_nothing_is_none() -> None:
     event, _ = make()
-    assert model.change(event, WANTED) == (event, [])
+    assert model.change(event, WANTED, 120) == (event, [])
 
 
 def test_a_draft_changes_in_silence() -> None:
-    changed, messages = model.change(make("draft")[0], Changes(name="Blues"))
+    changed, messages = model.change(make("draft")[0], Changes(name="Blues"), 120)
     assert (changed.version, messages) == (2, [])
 
 
 def test_a_new_zone_alone_moves_no_instant() -> None:
     event, _ = make()
-    changed, _ = model.change(event, Changes(timezone="Asia/Tokyo"))
+    changed, _ = model.change(event, Changes(timezone="Asia/Tokyo"), 120)
     assert changed.starts_at == event.starts_at
     assert changed.timezone == "Asia/Tokyo"
 
 
 def test_a_naive_time_is_read_in_the_zone_that_comes_with_it() -> None:
-    changed, _ = model.change(make()[0], Changes(timezone="UTC", start_time="2030-01-02 19:00"))
+    changed, _ = model.change(make()[0], Changes(timezone="UTC", start_time="2030-01-02 19:00"), 120)
     assert changed.starts_at.isoformat() == "2030-01-02T19:00:00+00:00"
 
 
@@ -99,7 +99,7 @@ def test_an_end_before_the_start_is_kept_warned_of_and_unknown_to_others() -> No
 
 
 def test_an_empty_end_is_unknown() -> None:
-    changed, _ = model.change(make()[0], Changes(end_time=""))
+    changed, _ = model.change(make()[0], Changes(end_time=""), 120)
     assert changed.ends_at is None
     assert model.warnings(changed) == []
 
@@ -108,7 +108,7 @@ def test_only_an_event_others_heard_of_is_deleted_for_them() -> None:
     assert model.delete(make("draft")[0]) == []
     gone = model.delete(make()[0])
     assert [(m.type, m.sequence) for m in gone] == [("event.deleted", 2)]
-    withdrawn, _ = model.change(make()[0], Changes(status="draft"))
+    withdrawn, _ = model.change(make()[0], Changes(status="draft"), 120)
     assert types(model.delete(withdrawn)) == ["event.deleted"]
 
 
