@@ -1,15 +1,16 @@
 """Sends one test mail with the mail settings and says in words what the server answered."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 
 from infra.local.chosen import tool_environment
 from services.notifications.errors import MailServerAway
-from services.notifications.mail.smtp import SmtpConnection
+from services.notifications.mail.smtp import send_one, wire_address
 from services.notifications.model import Answer
 from services.notifications.settings import MailSettings, read_mail
 from shared.settings import SettingError
@@ -26,15 +27,13 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     where = f"{settings.host}:{settings.port} ({settings.security})"
-    connection = SmtpConnection(settings)
     try:
-        connection.open()
-        answer = connection.send(make_test_mail(settings, address), address)
-    except MailServerAway as error:
+        mail = make_test_mail(settings, address).as_bytes()
+        sender = parseaddr(settings.sender)[1]
+        answer = asyncio.run(send_one(settings, sender, wire_address(address), mail))
+    except (MailServerAway, ValueError) as error:
         sys.stderr.write(f"No mail can be handed to {where}: {error}\n")
         return 1
-    finally:
-        connection.close()
     (sys.stdout if answer.accepted else sys.stderr).write(f"{where}: {in_words(answer)}\n")
     return 0 if answer.accepted else 1
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,13 +47,16 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def one_start_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
-    """From choosing a port to listening on it takes a while: no other system may choose meanwhile."""
+def one_start_at_a_time(say: Callable[[str], None], stopped: threading.Event) -> Iterator[None]:
+    """From choosing a port to listening on it takes a while: no other system may choose meanwhile.
+
+    Who is stopped while he waits goes on without his turn, to find that he is stopped.
+    """
     said = False
     file = Path(tempfile.gettempdir()) / f"dicoevent-{os.getuid()}.lock"
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with file.open("w") as lock:
-        while True:
+        while not stopped.is_set():
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -62,5 +66,5 @@ def one_start_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
                 if not said:
                     say("waiting for another system that is starting")
                     said = True
-                time.sleep(0.1)
+                stopped.wait(0.1)
         yield

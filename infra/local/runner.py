@@ -43,8 +43,9 @@ def _stay(settings: Settings, demo: bool) -> int:
         say(f"stopped {name}, left by a runner that was killed")
     system = System(settings, say)
     try:
-        with ports.one_start_at_a_time(say):
-            system.start(stopped)
+        with ports.one_start_at_a_time(say, stopped):
+            if not stopped.is_set():
+                system.start(stopped)
         if not stopped.is_set():
             _announce(system, say)
             _play(settings, system, demo, stopped)

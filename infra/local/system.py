@@ -40,10 +40,14 @@ class System:
         self.check()
         self._start_servers()
         self._supervisor.wait_healthy(HEALTHY_SECONDS, stopped)
+        if stopped.is_set():
+            return
         self._provide_databases()
         self._write_env()
         self._say("bringing the databases up to date")
         self._migrate()
+        if stopped.is_set():
+            return
         self._say(f"starting {len(PROGRAMS)} processes")
         for program in PROGRAMS:
             self._supervisor.start(self._child(program))
@@ -102,13 +106,14 @@ class System:
         chosen["SUPERUSER_EMAIL"] = given.get("SUPERUSER_EMAIL") or "admin@dicoevent.example"
 
     def _start_servers(self) -> None:
-        own = {
+        embedded = {
             "PostgreSQL": self._settings.embeds_postgres,
             "Redis": "REDIS_PORT" in self.chosen,
             "the inbox": "INBOX_URL" in self.chosen,
         }
-        if any(own.values()):
-            self._say(f"starting {', '.join(name for name, starts in own.items() if starts)}")
+        names = [name for name, starts in embedded.items() if starts]
+        if names:
+            self._say(f"starting {' and '.join([', '.join(names[:-1]), names[-1]][len(names) < 2 :])}")
         if self._settings.embeds_postgres:
             self._start_postgres()
         if "REDIS_PORT" in self.chosen:
@@ -164,6 +169,8 @@ class System:
             text=True,
             timeout=300,
             check=False,
+            # Ctrl-C goes to everything in the terminal's foreground, and a migration is not to be cut off.
+            start_new_session=True,
         )
         (self._home / "log" / "migrate.log").write_text(result.stdout + result.stderr)
         if result.returncode:

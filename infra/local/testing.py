@@ -16,16 +16,16 @@ _PASSWORD = "test"  # noqa: S105 - of a server that lives as long as the test ru
 
 
 @contextmanager
-def embedded_postgres(home: Path) -> Iterator[str]:
-    """A server without durability; yields the URL of its superuser."""
+def embedded_postgres(home: Path, durable: bool = False, port: int = 0) -> Iterator[str]:
+    """A server, without durability unless `durable`; yields the URL of its superuser."""
     home.mkdir(parents=True, exist_ok=True)
     for folder in (home, home.parent):
         folder.chmod(0o755)
     installation = postgres.prepare(home, _PASSWORD)
-    port = ports.choose(0, set())
+    port = port or ports.choose(0, set())
     fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
     url = f"postgresql+psycopg2://{postgres.SUPERUSER}:{_PASSWORD}@127.0.0.1:{port}/postgres"
-    command = installation.command(port, *fast)
+    command = installation.command(port, *(() if durable else fast))
     with _running(command, home / "log", lambda: accepts(url), signal.SIGINT, installation.run_as):
         yield url
 

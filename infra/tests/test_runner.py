@@ -13,7 +13,7 @@ from infra.local.system import System
 from shared.settings import SettingError
 
 WRONG = {
-    "MAIL_CONNECTIONS": "0",
+    "MAIL_MAX_CONNECTIONS": "0",
     "MAIL_PORT": "70000",
     "MAIL_SECURITY": "ssl",
     "REMINDER_LEAD_MINUTES": "0",
@@ -96,3 +96,16 @@ def test_a_port_that_is_taken_is_an_obstacle() -> None:
         assert ports.obstacle(taken) == "is taken"
         assert ports.choose(taken, set()) != taken
     assert ports.obstacle(taken) is None
+
+
+def test_a_start_that_waits_for_another_says_so_and_ends_when_it_is_stopped() -> None:
+    stopped, said = threading.Event(), []
+
+    def say(text: str) -> None:
+        said.append(text)
+        stopped.set()
+
+    first = ports.one_start_at_a_time(said.append, threading.Event())
+    with first, ports.one_start_at_a_time(say, stopped):
+        assert stopped.is_set()
+    assert said[-1] == "waiting for another system that is starting"

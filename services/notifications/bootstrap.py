@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from fastapi import FastAPI
+from redis import Redis
 from sqlalchemy import Engine
 
 from services.notifications import metrics, retention, tasks
@@ -25,7 +26,7 @@ from shared.settings import process_environment
 
 def make_handlers(settings: Settings) -> MessageHandlers:
     """What happens when a message comes."""
-    return MessageHandlers(settings.reminders.lead, settings.reminders.clock_offset)
+    return MessageHandlers(settings.reminders)
 
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
@@ -60,8 +61,8 @@ def make_http_app(settings: Settings) -> FastAPI:
         receiver=make_receiver(engine, settings),
         authenticator=Authenticator(TokenVerifier(RemoteKeys(settings.accounts_url))),
         events=Owner(settings.events_url, settings.service_token),
-        lead=settings.reminders.lead,
-        offset=settings.reminders.clock_offset,
+        reminders=settings.reminders,
+        mail=settings.mail,
     )
     sources.expose("reminders", metrics.reminder_metrics(engine, settings.reminders.clock_offset))
     sources.expose("dead letters", dead_letter_metrics(engine))
@@ -108,11 +109,12 @@ def run_delivery(settings: Settings) -> None:
     """The delivery process: the sending loop, woken by the queue, by NOTIFY and by its own sweep."""
     from services.notifications import store
     from services.notifications.delivery import DeliveryLoop, run_until_dead
-    from services.notifications.mail.smtp import SmtpConnection
+    from services.notifications.rate import RateGate
 
-    engine = make_engine(settings.database_url, "notifications-delivery")
-    connections = [SmtpConnection(settings.mail) for _ in range(settings.mail.connections)]
-    loop = DeliveryLoop(engine, settings.reminders, settings.mail.sender, connections, settings.heartbeat)
+    # The ledger says which worker sent a mail: by the name of its database connection.
+    engine = make_engine(settings.database_url, f"delivery {worker_name()}"[:63], ping=False)
+    gate = RateGate(redis_for_rate(settings.broker_url), settings.mail.rate_per_second, worker_name())
+    loop = DeliveryLoop(engine, settings.reminders, settings.mail, gate, settings.heartbeat)
     listener = Listener(settings.database_url, store.CHANNEL, loop.wake)
     app = _celery(settings)
     wire_receiver(app, make_receiver(engine, settings), ())
@@ -126,7 +128,17 @@ def run_delivery(settings: Settings) -> None:
     run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
     loop.stop()
     listener.stop()
-    thread.join(settings.mail.timeout_seconds + 5)
+    thread.join(settings.reminders.grace.total_seconds() + 5)
+
+
+def redis_for_rate(url: str) -> Redis:
+    """The Redis of the token bucket: half a second, then each worker goes by itself."""
+    return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+
+
+def worker_name() -> str:
+    """This process among all delivery workers."""
+    return f"{os.uname().nodename}.{os.getpid()}"
 
 
 def run_beat(settings: Settings) -> None:
@@ -145,7 +157,7 @@ def run_beat(settings: Settings) -> None:
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:
-            plan_due(engine, settings.reminders.lead, settings.reminders.clock_offset)
+            plan_due(engine, settings.reminders)
         except (DBAPIError, PoolTimeout) as error:
             structlog.get_logger(__name__).warning("beat.database_away", error=str(error).strip())
         send_wake_up(app)

@@ -1,44 +1,50 @@
-"""The sending loop: plan, claim, render, send, record.
+"""The sending loop: claim, compose, send, record.
 
-It goes in rounds of as many mails as there are connections. `sending` is committed for the whole round
-before the first byte of DATA, and the results after it, so that a kill -9 leaves at most one mail for each
-connection of which nobody knows whether it arrived. No transaction is open while SMTP talks.
+As many mails are on the wire as there are connections, at most one on each. A turn is one commit: it records
+what the last mails of some connections became and makes `sending` durable for the next mail of each of the
+same connections; nothing is marked that has to wait behind another mail. Two turns alternate, so that the
+database works while SMTP talks. A kill -9 leaves at most one mail for each open connection of which nobody
+knows whether it arrived.
 """
 
+import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, TypeVar
 
+import psycopg2
 import structlog
+import uvloop
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.notifications import metrics, store, traces
-from services.notifications.errors import MailServerAway
-from services.notifications.mail.render import render
-from services.notifications.model import Answer, Claim, decide
-from services.notifications.planning import plan_due, rearm_all
-from services.notifications.settings import ReminderSettings
-from services.notifications.traces import Origin
+from services.notifications.answers import Strain, strain
+from services.notifications.leases import Place
+from services.notifications.links import Links
+from services.notifications.mail.compose import Composer
+from services.notifications.mail.render import LinkBase
+from services.notifications.mail.session import Session
+from services.notifications.mail.smtp import hand_over, make_context
+from services.notifications.model import Answer, Claim
+from services.notifications.rate import RateGate
+from services.notifications.rounds import Rounds
+from services.notifications.settings import MailSettings, ReminderSettings
+from services.notifications.traces import Talks
+from shared.database import is_transient
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
-ROUNDS_PER_CLAIM = 8
-_PAUSE_LIMIT_SECONDS = 30.0
-
-
-class MailConnection(Protocol):
-    """One connection to a mail server: services.notifications.mail.smtp."""
-
-    def open(self) -> None: ...
-
-    def send(self, mail: EmailMessage, address: str) -> Answer: ...
-
-    def close(self) -> None: ...
+TURNS = 2
+# A turn waits this long for more connections to come free: one commit for many is what makes it fast.
+LINGER_SECONDS = 0.003
+WATCH_SECONDS = 0.25
+DATABASE_PAUSE_SECONDS = 0.5
 
 
 class DeliveryLoop:
@@ -48,165 +54,330 @@ class DeliveryLoop:
         self,
         engine: Engine,
         settings: ReminderSettings,
-        sender: str,
-        connections: Sequence[MailConnection],
+        mail: MailSettings,
+        gate: RateGate,
         heartbeat: Path | None = None,
     ) -> None:
-        self._engine = engine
         self._settings = settings
-        self._sender = sender
-        self._connections = connections
+        self._mail = mail
+        self._gate = gate
         self._heartbeat = heartbeat
-        self._wake = threading.Event()
+        self._rounds = Rounds(engine, settings)
         self._stop_asked = threading.Event()
-        self._pause = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._courier: Courier | None = None
 
     def wake(self) -> None:
         """There may be something to do."""
-        self._wake.set()
+        self._tell(lambda courier: courier.wake())
 
     def stop(self) -> None:
-        """Ends after the round in hand."""
+        """Ends when what is on the wire is answered, or the grace is over."""
         self._stop_asked.set()
-        self._wake.set()
+        self._tell(lambda courier: courier.stop())
+
+    def _tell(self, what: Callable[["Courier"], None]) -> None:
+        loop, courier = self._loop, self._courier
+        if loop is not None and courier is not None and not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(what, courier)
+            except RuntimeError:
+                log.debug("delivery.loop_closed")
 
     def run(self) -> None:
         """Plans and sends until stopped; a database or mail server that is away is waited for."""
-        with ThreadPoolExecutor(len(self._connections), thread_name_prefix="smtp") as pool:
-            armed = False
-            while not self._stop_asked.is_set():
-                if self._heartbeat is not None:
-                    self._heartbeat.touch()
-                try:
-                    if not armed:
-                        self._arm()
-                        armed = True
-                    self.work_once(pool)
-                except (DBAPIError, PoolTimeout) as error:
-                    log.warning("delivery.database_away", error=str(error).strip())
-                if self._pause:
-                    self._stop_asked.wait(self._pause)
-                else:
-                    self._wake.wait(self._settings.sweep.total_seconds())
-                self._wake.clear()
-        for connection in self._connections:
-            connection.close()
+        self._run(once=False)
 
-    def _arm(self) -> None:
-        with self._engine.begin() as connection:
-            now = store.database_now(connection, self._settings.clock_offset)
-            rearm_all(connection, self._settings.lead, now)
+    def work_once(self) -> int:
+        """Plans, and sends until nothing is due or the server is away; returns how many were answered."""
+        return self._run(once=True)
 
-    def work_once(self, pool: ThreadPoolExecutor) -> int:
-        """Plans, recovers, and sends until nothing is due; returns how many mails were handed over."""
-        plan_due(self._engine, self._settings.lead, self._settings.clock_offset)
-        sent = 0
-        while not self._stop_asked.is_set():
-            claims = self._claim()
-            if not claims:
-                break
-            handled = self._send_all(claims, pool)
-            sent += handled
-            if handled < len(claims):
-                break
-        return sent
+    def _run(self, once: bool) -> int:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._main(once))
 
-    def _claim(self) -> list[Claim]:
-        settings = self._settings
-        with self._engine.begin() as connection:
-            now = store.database_now(connection, settings.clock_offset)
-            store.recover(connection, now, settings.resend_unknown)
-            store.expire(connection, now)
-            limit = len(self._connections) * ROUNDS_PER_CLAIM
-            return store.claim(connection, now, settings.lease, limit)
+    async def _main(self, once: bool) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._courier = Courier(self._rounds, self._settings, self._mail, self._gate, self._heartbeat)
+        if self._stop_asked.is_set():
+            return 0
+        return await self._courier.run(once)
 
-    def _send_all(self, claims: Sequence[Claim], pool: ThreadPoolExecutor) -> int:
-        """Sends claims in rounds; gives back what it cannot send now. Returns how many it dealt with."""
-        done = 0
-        while done < len(claims) and not self._stop_asked.is_set():
-            ready = self._open_connections(len(claims) - done, pool)
-            if not ready:
-                break
-            round_ = claims[done : done + len(ready)]
-            self._send_round(round_, ready, pool)
-            done += len(round_)
-        rest = claims[done:]
-        if rest:
-            with self._engine.begin() as connection:
-                store.release(connection, rest)
-        return done
 
-    def _open_connections(self, wanted: int, pool: ThreadPoolExecutor) -> list[MailConnection]:
-        candidates = self._connections[:wanted]
-        problems = list(pool.map(_try_open, candidates))
-        ready = [c for c, problem in zip(candidates, problems, strict=True) if problem is None]
-        metrics.mail_server_up.set(bool(ready))
-        if ready:
-            self._pause = 0.0
-        else:
-            self._pause = min(_PAUSE_LIMIT_SECONDS, self._pause * 2 or 1.0)
-            log.warning("delivery.mail_server_away", error=problems[0], pause_seconds=self._pause)
-        return ready
+class Courier:
+    """The loop's state; lives in one event loop, the database in threads beside it."""
 
-    def _send_round(
-        self, claims: Sequence[Claim], connections: Sequence[MailConnection], pool: ThreadPoolExecutor
+    def __init__(
+        self,
+        rounds: Rounds,
+        settings: ReminderSettings,
+        mail: MailSettings,
+        gate: RateGate,
+        heartbeat: Path | None,
     ) -> None:
-        mails = [_compose(claim, self._sender) for claim in claims]
-        with self._engine.begin() as connection:
-            now = store.database_now(connection, self._settings.clock_offset)
-            mine = store.mark_sending(connection, claims, now, self._settings.lease)
-            origins = traces.origins(connection, claims)
-        work = [
-            (claim, mail, link)
-            for claim, mail, link in zip(claims, mails, connections, strict=False)
-            if claim.id in mine
-        ]
-        answers = list(pool.map(lambda one: _hand_over(one, origins.get(one[0].id)), work))
-        self._record([claim for claim, _, _ in work], answers)
+        self._rounds = rounds
+        self._settings = settings
+        self._mail = mail
+        self._gate = gate
+        self._heartbeat = heartbeat
+        self._composer = Composer(mail.sender, LinkBase(mail.public_url, mail.link_secret))
+        self._links = Links(mail, make_context(mail), self._changed)
+        self._threads = ThreadPoolExecutor(TURNS + 2, thread_name_prefix="database")
+        self._news = asyncio.Event()
+        self._plan_now = asyncio.Event()
+        self._hand: deque[Claim] = deque()
+        self._on_wire: dict[Session, Claim] = {}
+        self._finished: list[tuple[Session, Claim, Answer]] = []
+        self._talks = Talks()
+        self._turning = 0
+        self._place: Place | None = None
+        self._dry = False
+        self._planned = False
+        self._stopping = False
+        self._answered = 0
 
-    def _record(self, claims: Sequence[Claim], answers: Sequence[Answer]) -> None:
-        settings = self._settings
-        with self._engine.begin() as connection:
-            now = store.database_now(connection, settings.clock_offset)
-            outcomes = []
-            for claim, answer in zip(claims, answers, strict=True):
-                result = decide(answer, claim, now, settings.max_attempts, settings.resend_unknown)
-                kept = store.record(connection, claim, result, now)
-                outcomes.append((claim, result, kept))
-                log.info(
-                    "delivery.result",
-                    delivery=claim.id,
-                    event_id=claim.event_id,
-                    state=result.state if kept else "fenced",
-                    code=answer.code,
-                    answer=answer.text[:200],
-                )
-            metrics.observe(connection, outcomes)
+    # -- from outside --------------------------------------------------------------------------------------
 
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._plan_now.set()
 
-def _try_open(connection: MailConnection) -> str | None:
-    try:
-        connection.open()
-    except MailServerAway as error:
-        return str(error)
-    return None
+    def stop(self) -> None:
+        """Begins the orderly end."""
+        self._stopping = True
+        self._plan_now.set()
+        self._changed()
 
+    def _changed(self) -> None:
+        self._news.set()
 
-def _compose(claim: Claim, sender: str) -> EmailMessage | str:
-    """The mail, or why there can be none: one bad address must not stop the round."""
-    try:
-        return render(claim, sender)
-    except (ValueError, LookupError) as error:
-        return f"the mail cannot be written: {error}"
+    async def run(self, once: bool) -> int:
+        """Until stopped, or with `once` until nothing is left to do now."""
+        tasks = [asyncio.create_task(self._plan(once)), asyncio.create_task(self._claim())]
+        tasks += [asyncio.create_task(self._turn()) for _ in range(TURNS)]
+        tasks += [asyncio.create_task(self._watch()), asyncio.create_task(self._hold())]
+        end = asyncio.create_task(self._until_done(once))
+        try:
+            done, _ = await asyncio.wait([end, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a part that broke takes the process down, to be started anew
+            await self._finish(tasks)
+        finally:
+            for task in (end, *tasks):
+                task.cancel()
+            await asyncio.gather(end, *tasks, return_exceptions=True)
+            await self._links.close()
+            self._threads.shutdown(wait=True)
+        return self._answered
 
+    async def _until_done(self, once: bool) -> None:
+        while not self._stopping:
+            idle = not self._on_wire and not self._finished and not self._turning and not self._hand
+            if once and self._planned and idle and (self._dry or self._links.away):
+                return
+            await asyncio.sleep(0.005 if once else 0.1)
 
-def _hand_over(work: tuple[Claim, EmailMessage | str, MailConnection], origin: Origin | None) -> Answer:
-    claim, mail, connection = work
-    if isinstance(mail, str):
-        return Answer(550, mail)
-    with traces.handing_over(claim, origin) as answers:
-        answers.append(connection.send(mail, claim.address))
-    return answers[0]
+    async def _finish(self, tasks: list[asyncio.Task]) -> None:
+        """Waits for what is on the wire, records it, and gives back what is in hand."""
+        self._stopping = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.grace.total_seconds()
+        self._changed()
+        while self._on_wire or self._finished or self._turning:
+            if loop.time() > deadline:
+                for session in list(self._on_wire):
+                    session.abort("this process had to end")
+            if loop.time() > deadline + 2 or any(t.done() for t in tasks):
+                break
+            await asyncio.sleep(0.01)
+        hand = list(self._hand)
+        self._hand.clear()
+        if hand:
+            await self._release(hand)
+
+    # -- the database, in threads --------------------------------------------------------------------------
+
+    async def _database(self, work: Callable[..., T], *args: Any) -> T:
+        """Does work that may be done again, until the database is there."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await loop.run_in_executor(self._threads, partial(work, *args))
+            except (DBAPIError, PoolTimeout, psycopg2.Error) as error:
+                if not is_transient(error):
+                    raise
+                log.warning("delivery.database_away", error=str(error).strip()[:300])
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+
+    async def _plan(self, once: bool) -> None:
+        await self._database(self._rounds.arm)
+        while True:
+            self._plan_now.clear()
+            if self._heartbeat is not None:
+                self._heartbeat.touch()
+            await self._database(self._rounds.plan)
+            self._dry, self._place, self._planned = False, None, True
+            self._changed()
+            try:
+                async with asyncio.timeout(self._settings.sweep.total_seconds()):
+                    await self._plan_now.wait()
+            except TimeoutError:
+                if once:
+                    await asyncio.Event().wait()
+
+    async def _claim(self) -> None:
+        """Keeps two rounds in hand while there are due ones and a relay to give them to."""
+        while True:
+            round_ = max(1, int(self._links.allowed))
+            probing = not self._links.breaker.closed
+            if self._planned and not (self._stopping or self._dry or self._links.away):
+                limit = 1 if probing else self._claim_limit(round_)
+                if len(self._hand) < (1 if probing else min(limit, 2 * round_)):
+                    await self._claim_some(limit)
+                    continue
+            await asyncio.sleep(0.002 if self._on_wire or not self._planned else 0.02)
+
+    def _claim_limit(self, round_: int) -> int:
+        limit = max(64, 8 * round_)
+        if self._mail.rate_per_second:
+            # What cannot go out within a quarter of the lease is another worker's.
+            limit = min(
+                limit, max(1, int(self._mail.rate_per_second * self._settings.lease.total_seconds() / 4))
+            )
+        return limit
+
+    async def _claim_some(self, limit: int) -> None:
+        place = self._place
+        taken = await self._database(self._rounds.claim, limit, place)
+        self._hand.extend(taken.claims)
+        if taken.seen < limit and self._place is place:
+            # From the front again: rows may have come back behind this place.
+            self._dry, self._place = place is None, None
+        elif taken.seen >= limit and self._place is place:
+            self._place = taken.last
+        self._changed()
+
+    async def _release(self, claims: list[Claim]) -> None:
+        try:
+            await asyncio.wait_for(self._database(self._rounds.release, claims), 3)
+        except TimeoutError:
+            log.warning("delivery.not_given_back", deliveries=len(claims))  # their lease ends by itself
+
+    async def _hold(self) -> None:
+        """Renews the leases of what is in hand or on the wire, in thirds of the lease."""
+        while True:
+            await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            mine = [*self._hand, *self._on_wire.values()]
+            if mine:
+                await self._database(self._rounds.renew, mine)
+
+    # -- a turn --------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._worth_it():
+                continue
+            if len(self._finished) + len(self._links.free) < len(self._on_wire):
+                await asyncio.sleep(LINGER_SECONDS)
+            self._turning += 1
+            try:
+                await self._take_turn()
+            finally:
+                self._turning -= 1
+            if self._worth_it():
+                self._changed()
+                await asyncio.sleep(0)
+
+    def _worth_it(self) -> bool:
+        if self._hand and not self._stopping:
+            if self._links.away:
+                hand = list(self._hand)
+                self._hand.clear()
+                self._dry = True
+                task = asyncio.create_task(self._give_up(hand))
+                task.add_done_callback(lambda t: t.cancelled() or t.exception())
+                return bool(self._finished)
+            self._links.want(len(self._hand))
+            return bool(self._finished or self._links.ready)
+        return bool(self._finished)
+
+    async def _give_up(self, hand: list[Claim]) -> None:
+        self._turning += 1
+        try:
+            await self._release(hand)
+        finally:
+            self._turning -= 1
+
+    async def _take_turn(self) -> None:
+        finished, self._finished = self._finished, []
+        for session, _, _ in finished:
+            self._links.give_back(session)
+        sessions = [] if self._stopping else self._links.take(len(self._hand))
+        granted = await self._grant(len(sessions))
+        for session in sessions[granted:]:
+            self._links.give_back(session)
+        claims = [self._hand.popleft() for _ in range(min(granted, len(self._hand)))]
+        for session in sessions[len(claims) : granted]:
+            self._links.give_back(session)
+        if not finished and not claims:
+            return
+        mine = await self._database(self._rounds.turn, [(c, a) for _, c, a in finished], claims)
+        self._answered += len(finished)
+        for session, claim in zip(sessions, claims, strict=False):
+            if claim.id in mine:
+                self._send(session, claim)
+            else:
+                self._links.give_back(session)
+        if talks := self._talks.ended():
+            await self._database(self._rounds.trace, talks)
+
+    async def _grant(self, wanted: int) -> int:
+        if not wanted or self._gate.free:
+            return wanted
+        loop = asyncio.get_running_loop()
+        granted = await loop.run_in_executor(self._threads, self._gate.take, wanted)
+        if granted < wanted:
+            loop.call_later(0.05, self._changed)
+        return granted
+
+    def _send(self, session: Session, claim: Claim) -> None:
+        self._on_wire[session] = claim
+        try:
+            address, mail = self._composer.compose(claim)
+        except (ValueError, LookupError) as error:
+            self._done(session, Answer(550, f"the mail cannot be written: {error}"))
+            return
+        if session.broken is not None:
+            self._done(session, Answer(450, "the connection was gone", lost=True, untried=True))
+            return
+        patience = (float(self._mail.timeout_seconds), float(self._mail.final_timeout_seconds))
+        self._talks.begin(claim)
+        hand_over(session, self._composer.envelope_sender, address, mail, patience, self._done)
+
+    def _done(self, session: Session, answer: Answer) -> None:
+        claim = self._on_wire.pop(session)
+        self._finished.append((session, claim, answer))
+        self._talks.end(claim, answer)
+        load = strain(answer)
+        if load is not Strain.NONE:
+            self._links.slow()
+            rest = self._gate.rest()
+            log.warning("delivery.relay_slowed", rest_seconds=round(rest, 1), answer=str(answer.text)[:200])
+        if answer.lost or answer.unknown or load is Strain.CLOSE:
+            if not answer.untried:
+                self._links.failed(answer.text)
+        else:
+            self._links.answered()
+            self._gate.relax()
+        self._news.set()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self._links.watch()
+            self._changed()
 
 
 def run_until_dead(loop: DeliveryLoop, on_death: Callable[[], None]) -> threading.Thread:

@@ -10,6 +10,7 @@ from services.notifications.tables import event_contents, events, holders, ticke
 from shared.messages import Envelope, new_id
 from shared.messages.catalogue import EventData
 
+_TOLD = ("name", "location", "timezone", "starts_at", "ends_at", "note", "status")
 TABLES = {"users": holders, "events": events, "tickets": tickets}
 
 
@@ -35,8 +36,9 @@ def _user(told: dict[str, Any]) -> Item:
 
 def _event(told: dict[str, Any]) -> Item:
     data = EventData.model_validate(told)
-    names = ("name", "location", "timezone", "starts_at", "status", "organizer_id")
-    return _item("event.updated", told, {**{n: getattr(data, n) for n in names}, "deleted": False}, told)
+    names = ("name", "location", "timezone", "starts_at", "ends_at", "status", "organizer_id", "reminders")
+    values = {n: getattr(data, n) for n in names} | {"note": data.reminder_note}
+    return _item("event.updated", told, {**values, "deleted": False, "hearsay": False}, told)
 
 
 def _ticket(told: dict[str, Any]) -> Item:
@@ -82,15 +84,26 @@ def put_right(connection: sa.Connection, kind: str, row: sa.Row | None, item: It
     """Makes the handler of the item's message see a newer version; an event is put right beforehand, so
     that its handler sees no move of which people would have to be told.
     """
+    if kind == "events":
+        here = event_contents.c
+        told_before = (here.event_id == item.id) & (here.version == item.version)
+        told = {name: item.values[name] for name in _TOLD}
+        connection.execute(sa.update(event_contents).where(told_before).values(told))
     if row is None:
         return
     table = TABLES[kind]
     values = item.values if kind == "events" else {}
     connection.execute(sa.update(table).where(table.c.id == item.id).values(sequence=-1, **values))
-    if kind == "events":
-        here = event_contents.c
-        told_before = (here.event_id == item.id) & (here.version == item.version)
-        connection.execute(sa.delete(event_contents).where(told_before))
+
+
+def keep_history(connection: sa.Connection, kind: str, row: sa.Row | None, item: Item) -> None:
+    """What the holder of a ticket knew when he ordered is not the owner's to say: it stays as it was here, so
+    that a notice of a later change still finds him.
+    """
+    if kind != "tickets" or row is None or row.holder_id != item.values["holder_id"]:
+        return
+    known = {name: getattr(row, name) for name in ("known_version", "ordered_at")}
+    connection.execute(sa.update(tickets).where(tickets.c.id == item.id).values(known))
 
 
 def forget_version(connection: sa.Connection, kind: str, id_: str) -> None:

@@ -27,3 +27,11 @@ class RunRequestRefused(NotificationsError):
 
 class MailServerAway(NotificationsError):
     """No connection to the mail server, or it wants no mail now; nothing was handed over."""
+
+
+class LinkRefused(NotificationsError):
+    """A link in a mail that this system did not make."""
+
+
+class UnknownAddress(NotificationsError):
+    """An address that is not on the suppression list."""

@@ -1,13 +1,15 @@
 """One function for each message and each command."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, store, traces
+from services.notifications import planning, projections, recipients, store, suppression, traces
 from services.notifications.errors import UnknownEvent
-from services.notifications.schedule import kind_of_run
+from services.notifications.projections import Change
+from services.notifications.schedule import ORDER_IS_HISTORY, kind_of_run, leads_of
+from services.notifications.settings import ReminderSettings
 from shared.inbox import Handler
 from shared.messages import Envelope
 from shared.messages.catalogue import (
@@ -20,13 +22,15 @@ from shared.messages.catalogue import (
     UserGone,
 )
 
+# A publisher's time tells what came first only while it is fresh: an injected message may say anything.
+_FRESH = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageHandlers:
     """What happens in the receiver's transaction when a message comes."""
 
-    lead: timedelta
-    offset: timedelta
+    rules: ReminderSettings
 
     def table(self) -> dict[str, Handler]:
         """The map from message type to handler."""
@@ -45,28 +49,37 @@ class MessageHandlers:
         }
 
     def user_changed(self, connection: sa.Connection, data: UserData, envelope: Envelope) -> None:
-        projections.apply_holder(connection, data, max(envelope.sequence, data.version))
+        if projections.apply_holder(connection, data, max(envelope.sequence, data.version)):
+            suppression.revive_address(connection, data.email, self._now(connection))
 
     def user_deleted(self, connection: sa.Connection, data: UserGone, envelope: Envelope) -> None:
+        now = self._now(connection)
         address = projections.remove_holder(connection, data.id, envelope.sequence)
-        store.suppress_holder(connection, data.id, None, "the person was deleted")
-        store.forget_holder(connection, data.id, address)
+        recipients.withdraw_holder(connection, data.id, None, recipients.PERSON_GONE, now)
+        recipients.forget(connection, data.id, address)
+        suppression.forget(connection, data.id, address)
 
     def event_changed(self, connection: sa.Connection, data: EventData, envelope: Envelope) -> None:
         if envelope.type == "event.cancelled":
             data = data.model_copy(update={"status": "cancelled"})
-        if projections.apply_event(connection, data, max(envelope.sequence, data.version)):
-            self._follow_event(connection, data.id)
+        now, version = self._now(connection), max(envelope.sequence, data.version)
+        changed_at = self._fresh_time(envelope, now)
+        self._follow(connection, projections.apply_event(connection, data, version, changed_at), now)
 
     def event_deleted(self, connection: sa.Connection, data: EventGone, envelope: Envelope) -> None:
-        if projections.remove_event(connection, data.id, envelope.sequence):
-            self._follow_event(connection, data.id)
+        now = self._now(connection)
+        changed_at = self._fresh_time(envelope, now)
+        self._follow(
+            connection, projections.remove_event(connection, data.id, envelope.sequence, changed_at), now
+        )
 
     def ticket_ordered(self, connection: sa.Connection, data: TicketOrdered, envelope: Envelope) -> None:
-        if projections.apply_event(connection, data.event, data.event.version):
-            self._follow_event(connection, data.event.id)
+        now = self._now(connection)
+        change = projections.apply_event(connection, data.event, data.event.version, hearsay=True)
+        self._follow(connection, change, now)
         projections.apply_holder(connection, data.holder, data.holder.version)
-        projections.apply_ticket(
+        before = projections.holder_of(connection, data.ticket.id)
+        taken = projections.apply_ticket(
             connection,
             ticket_id=data.ticket.id,
             event_id=data.event.id,
@@ -74,12 +87,18 @@ class MessageHandlers:
             code=data.ticket.code,
             active=True,
             version=envelope.sequence,
+            known_version=data.event.version,
+            at=self._fresh_time(envelope, now),
         )
-        self._follow_holder(connection, data.event.id, data.holder.id)
-        traces.remember(connection, data.ticket.id)
+        if taken:
+            if before not in (None, data.holder.id):
+                self._lost(connection, data.event.id, before, now)
+            self._follow_order(connection, data, self._confirms(data, envelope, now))
+            traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
-        projections.apply_ticket(
+        now = self._now(connection)
+        taken = projections.apply_ticket(
             connection,
             ticket_id=data.ticket_id,
             event_id=data.event_id,
@@ -87,19 +106,44 @@ class MessageHandlers:
             code="",
             active=False,
             version=envelope.sequence,
+            at=now,
         )
-        self._follow_holder(connection, data.event_id, data.holder_id)
+        if taken:
+            recipients.withdraw_ticket(connection, data.ticket_id, now)
+            self._lost(connection, data.event_id, data.holder_id, now)
 
     def ticket_paid(self, connection: sa.Connection, data: TicketPaid, envelope: Envelope) -> None:
         """A payment changes nothing for reminders: who ordered is reminded, paid or not."""
 
-    def _follow_event(self, connection: sa.Connection, event_id: str) -> None:
-        now = store.database_now(connection, self.offset)
-        planning.follow_event(connection, event_id, self.lead, now)
+    def _follow(self, connection: sa.Connection, change: Change | None, now: datetime) -> None:
+        if change is not None:
+            planning.follow_event(connection, change, self.rules, now)
 
-    def _follow_holder(self, connection: sa.Connection, event_id: str, holder_id: str) -> None:
-        now = store.database_now(connection, self.offset)
-        planning.follow_holder(connection, event_id, holder_id, self.lead, now)
+    def _lost(self, connection: sa.Connection, event_id: str, holder_id: str, now: datetime) -> None:
+        if not projections.holds_ticket(connection, event_id, holder_id):
+            recipients.withdraw_holder(connection, holder_id, event_id, recipients.TICKET_GONE, now)
+
+    def _follow_order(self, connection: sa.Connection, data: TicketOrdered, confirm: bool) -> None:
+        event = projections.find_event(connection, data.event.id)
+        if event is not None:
+            ticket_id = data.ticket.id if confirm else None
+            planning.follow_order(connection, event, data.holder.id, ticket_id, self.rules.clock_offset)
+
+    def _confirms(self, data: TicketOrdered, envelope: Envelope, now: datetime) -> bool:
+        """Whether an order is confirmed by mail; one that a rebuilt feed brings up again is not."""
+        if envelope.type != "ticket.ordered" or not (self.rules.confirm_orders and data.notify):
+            return False
+        if envelope.feedposition is None or envelope.time is None:
+            return True
+        return now - self.rules.clock_offset - envelope.time <= ORDER_IS_HISTORY
+
+    def _fresh_time(self, envelope: Envelope, now: datetime) -> datetime | None:
+        if envelope.time is None or abs(now - self.rules.clock_offset - envelope.time) > _FRESH:
+            return None
+        return envelope.time
+
+    def _now(self, connection: sa.Connection) -> datetime:
+        return store.database_now(connection, self.rules.clock_offset)
 
 
 def request_run(
@@ -107,14 +151,13 @@ def request_run(
     run_id: str,
     event_id: str | None,
     again: bool,
-    lead: timedelta,
-    offset: timedelta,
+    rules: ReminderSettings,
 ) -> None:
     """Asks for a run; raises UnknownEvent or EventOver when it would remind nobody of anything."""
-    now = store.database_now(connection, offset)
+    now = store.database_now(connection, rules.clock_offset)
     if event_id is not None:
         event = projections.find_event(connection, event_id)
         if event is None or event.deleted:
             raise UnknownEvent("There is no such event.")
-        kind_of_run(event, lead, now)
+        kind_of_run(event, leads_of(event, rules.lead), now)
     store.add_run(connection, run_id, event_id, again, now)

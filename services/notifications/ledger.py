@@ -4,9 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.notifications import leases
 from services.notifications.errors import UnknownDelivery, UnknownRun
-from services.notifications.model import ScheduleState, State
-from services.notifications.tables import deliveries, run_schedules, runs, schedules
+from services.notifications.model import Kind, ScheduleState, State
+from services.notifications.tables import attempts, deliveries, run_schedules, runs, schedules
 
 _OPEN = (State.PENDING, State.CLAIMED, State.SENDING, State.RETRY)
 
@@ -65,33 +66,55 @@ def _run_state(started: bool, targets: Any, counts: dict[str, int]) -> str:
     return "running" if waiting or any(counts[state] for state in _OPEN) else "finished"
 
 
-def event_ledger(connection: sa.Connection, event_id: str, page: int, page_size: int) -> dict[str, Any]:
-    """Schedules, counts by state, punctuality in seconds, and one page of deliveries of an event."""
-    mine = deliveries.c.event_id == event_id
+def event_summary(connection: sa.Connection, event_id: str) -> dict[str, Any]:
+    """Schedules, counts by state and punctuality in seconds of an event. Test mails do not count."""
     counts = {
         row.state: row.n
         for row in connection.execute(
-            sa.select(deliveries.c.state, sa.func.count().label("n")).where(mine).group_by(deliveries.c.state)
+            sa.select(deliveries.c.state, sa.func.count().label("n"))
+            .where(*_mails_of(event_id))
+            .group_by(deliveries.c.state)
         )
     }
     plans = connection.execute(
-        sa.select(schedules).where(schedules.c.event_id == event_id).order_by(schedules.c.due_at)
-    )
-    rows = connection.execute(
-        sa.select(deliveries)
-        .where(mine)
-        .order_by(deliveries.c.id)
-        .limit(page_size)
-        .offset((page - 1) * page_size)
+        sa.select(schedules)
+        .where(schedules.c.event_id == event_id)
+        .order_by(schedules.c.due_at, schedules.c.id)
     )
     return {
         "event_id": event_id,
         "schedule": [_schedule(row) for row in plans],
         "counts": counts,
         "punctuality": _punctuality(connection, event_id),
-        "deliveries": [_delivery(row) for row in rows],
-        "total": sum(counts.values()),
+        "paused": [row._asdict() for row in leases.pauses(connection, event_id)],
     }
+
+
+def deliveries_of(
+    connection: sa.Connection, event_id: str, limit: int, after: int = 0, offset: int = 0
+) -> list[dict[str, Any]]:
+    """Deliveries of an event with an id above `after`, each with its whole story."""
+    rows = connection.execute(
+        sa.select(deliveries)
+        .where(*_mails_of(event_id), deliveries.c.id > after)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+        .offset(offset)
+    ).all()
+    tried = connection.execute(
+        sa.select(attempts)
+        .where(attempts.c.delivery_id.in_([row.id for row in rows]))
+        .order_by(attempts.c.id)
+    )
+    histories: dict[int, list[dict[str, Any]]] = {}
+    for row in tried:
+        said = {"at": row.at, "worker": row.worker, "state": row.state, "answer": f"{row.code} {row.answer}"}
+        histories.setdefault(row.delivery_id, []).append(said)
+    return [_delivery(row, histories.get(row.id, [])) for row in rows]
+
+
+def _mails_of(event_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return deliveries.c.event_id == event_id, deliveries.c.kind != Kind.TEST
 
 
 def _punctuality(connection: sa.Connection, event_id: str) -> dict[str, float | None]:
@@ -100,7 +123,7 @@ def _punctuality(connection: sa.Connection, event_id: str) -> dict[str, float | 
             "SELECT percentile_cont(ARRAY[0.5, 0.95, 1]) WITHIN GROUP (ORDER BY"
             " extract(epoch FROM finished_at - greatest(due_at, first_possible))) AS late FROM ("
             "  SELECT due_at, finished_at, created_at AS first_possible FROM deliveries"
-            "  WHERE event_id = :event AND state = 'accepted') AS sent"
+            "  WHERE event_id = :event AND state = 'accepted' AND kind <> 'test') AS sent"
         ),
         {"event": event_id},
     ).one()
@@ -118,29 +141,43 @@ def _schedule(row: sa.Row) -> dict[str, Any]:
     }
 
 
-def _delivery(row: sa.Row) -> dict[str, Any]:
+def _delivery(row: sa.Row, history: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "kind": row.kind,
+        "lead_minutes": row.lead_minutes,
+        "starts_at": row.starts_at,
         "holder_id": row.holder_id,
         "address": row.address,
+        "ticket_id": row.subject_id or row.confirms,
         "state": row.state,
         "reason": row.reason,
         "attempts": row.attempts,
+        "created_at": row.created_at,
         "due_at": row.due_at,
+        "useless_after": row.useless_after,
+        "claimed_at": row.claimed_at,
+        "sending_at": row.sending_at,
         "finished_at": row.finished_at,
+        "worker": row.worker,
         "answer": None if row.answer_code is None else f"{row.answer_code} {row.answer_text}",
+        "history": history,
     }
 
 
 def retry_delivery(connection: sa.Connection, delivery_id: str) -> None:
-    """Tries a failed or unknown delivery once more; raises UnknownDelivery when there is none such."""
+    """Tries a failed or unknown delivery once more, and ends a pause of its campaign.
+
+    Raises UnknownDelivery when there is none such.
+    """
     if not delivery_id.isdigit() or len(delivery_id) > 18:
         raise UnknownDelivery("There is no such delivery.")
     changed = connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.id == int(delivery_id), deliveries.c.state.in_((State.FAILED, State.UNKNOWN)))
         .values(state=State.RETRY, next_attempt_at=sa.func.now(), attempts=0, reason="", finished_at=None)
-    ).rowcount
-    if not changed:
+        .returning(deliveries.c.event_id, deliveries.c.kind)
+    ).one_or_none()
+    if changed is None:
         raise UnknownDelivery("There is no failed or unknown delivery with this id.")
+    leases.resume_campaign(connection, changed.event_id, changed.kind)

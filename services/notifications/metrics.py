@@ -1,6 +1,7 @@
 """Reminders as numbers: what waits, what became of it, how late it was."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -8,8 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 
 from services.notifications import store
-from services.notifications.model import Answer, Claim, Result, State
-from services.notifications.tables import deliveries
+from services.notifications.model import Answer, Claim, State
 from shared.metrics.scrape import Read, gauge, gauges
 
 LATENESS_BUCKETS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 900, 3600)
@@ -37,7 +37,7 @@ lateness = Histogram(
     buckets=LATENESS_BUCKETS,
 )
 mail_server_up = Gauge(
-    "dicoevent_mail_server_up", "1 if the last attempt to connect to the mail server succeeded."
+    "dicoevent_mail_server_up", "0 while the breaker of the mail relay is open, 1 when it answers."
 )
 # Before the first attempt nobody knows: no number, so that no alert takes it for an absence.
 mail_server_up.set(float("nan"))
@@ -55,20 +55,18 @@ def code_class(answer: Answer) -> str:
     return f"{family}xx" if family in (2, 3, 4, 5) else "other"
 
 
-def observe(connection: sa.Connection, outcomes: Sequence[tuple[Claim, Result, bool]]) -> None:
-    """Counts a round of answers, in the transaction that recorded them; a result that was fenced counts for
-    nothing but its answer.
+def observe(outcomes: Sequence[tuple[Claim, Answer, State]], kept: Mapping[int, float | None]) -> None:
+    """Counts a round of answers once it is committed. `kept` maps the ids that were recorded to how late they
+    were, in seconds; a result that was fenced counts for nothing but its answer.
     """
-    for _, result, kept in outcomes:
-        answers.labels(code_class(result.answer)).inc()
-        results.labels(result.state if kept else "fenced").inc()
-    accepted = [claim.id for claim, result, kept in outcomes if kept and result.state == State.ACCEPTED]
-    if not accepted:
-        return
-    could_be_sent = sa.func.greatest(deliveries.c.due_at, deliveries.c.created_at)
-    late = sa.select(sa.func.extract("epoch", deliveries.c.finished_at - could_be_sent))
-    for seconds in connection.execute(late.where(deliveries.c.id.in_(accepted))).scalars():
-        lateness.observe(max(0.0, float(seconds)))
+    for family, count in Tally(code_class(answer) for _, answer, _ in outcomes).items():
+        answers.labels(family).inc(count)
+    for state, count in Tally(str(s) if c.id in kept else "fenced" for c, _, s in outcomes).items():
+        results.labels(state).inc(count)
+    for claim, _, state in outcomes:
+        late = kept.get(claim.id)
+        if state == State.ACCEPTED and late is not None:
+            lateness.observe(max(0.0, late))
 
 
 def reminder_metrics(engine: sa.Engine, offset: timedelta) -> Read:

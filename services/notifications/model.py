@@ -1,7 +1,7 @@
 """The states of a delivery and a schedule, and the rules between them; pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -28,15 +28,36 @@ class ScheduleState(StrEnum):
 
 
 class Kind(StrEnum):
-    """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that."""
+    """`reminder` is the automatic one, `manual` one that an admin asked for earlier than that.
+
+    `confirmation` is of one order; `moved` and `cancelled` are notices of a changed event; `test` is a mail
+    that somebody sends to himself to see what it looks like.
+    """
 
     REMINDER = "reminder"
     MANUAL = "manual"
+    CONFIRMATION = "confirmation"
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    TEST = "test"
+
+    @property
+    def reminds(self) -> bool:
+        """Whether a person may say that he wants none of these."""
+        return self in (Kind.REMINDER, Kind.MANUAL)
+
+    @property
+    def is_notice(self) -> bool:
+        return self in (Kind.MOVED, Kind.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """What reminders need to know of an event."""
+    """What reminders need to know of an event.
+
+    `reminders` are its lead times in minutes, None for the default. `hearsay` is known from an order only,
+    which need not tell of the lead times and the note.
+    """
 
     id: str
     version: int
@@ -47,11 +68,38 @@ class EventFacts:
     status: str
     organizer_id: str | None = None
     deleted: bool = False
+    ends_at: datetime | None = None
+    reminders: tuple[int, ...] | None = None
+    note: str = ""
+    hearsay: bool = False
 
     @property
     def takes_place(self) -> bool:
         """Whether people should be told that it starts."""
         return not self.deleted and self.status in ("scheduled", "ongoing")
+
+    @property
+    def called_off(self) -> bool:
+        """Whether people should be told that it does not take place: a withdrawn draft is called off too."""
+        return self.deleted or self.status in ("cancelled", "draft")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One version of what people are told of an event."""
+
+    version: int
+    name: str
+    location: str
+    timezone: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    note: str = ""
+    status: str = "scheduled"
+
+    @property
+    def called_off(self) -> bool:
+        return self.status in ("cancelled", "draft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +120,33 @@ class Claim:
     location: str
     timezone: str
     attempts: int
+    lead_minutes: int = 0
+    edition: int = 0
+    codes: tuple[str, ...] = ()
+    content_version: int = 0
+    useless_after: datetime | None = None
+    subject_id: str = ""
+    confirms: str | None = None
+    organizer_id: str | None = None
+    note: str = ""
+    ends_at: datetime | None = None
+    known: Content | None = None
+    worded_at: datetime | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the mail server said. Code 0: the connection broke after DATA, so nobody knows."""
+    """What the mail server said. Code 0: the connection broke after the final dot, so nobody knows.
+
+    `lost`: the connection broke before the final dot. `untried`: and it was a kept connection on which the
+    server had not said a word about this mail.
+    """
 
     code: int
     text: str
+    lost: bool = False
+    untried: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -97,31 +164,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What follows from an answer."""
+    """What follows from an answer. `suppress`: the address; `pause`: the whole campaign."""
 
     state: State
     next_attempt_at: datetime | None
     answer: Answer
-
-
-def decide(answer: Answer, claim: Claim, now: datetime, max_attempts: int, resend_unknown: bool) -> Result:
-    """The next state of a delivery after an answer; retries end with the start of the event."""
-    if answer.accepted:
-        return Result(State.ACCEPTED, None, answer)
-    if answer.permanent:
-        return Result(State.FAILED, None, answer)
-    if answer.unknown and not resend_unknown:
-        return Result(State.UNKNOWN, None, answer)
-    attempt = claim.attempts + 1
-    at = now + backoff(attempt, claim.id)
-    if attempt >= max_attempts:
-        return Result(State.FAILED, None, answer)
-    if at >= claim.starts_at:
-        return Result(State.EXPIRED, None, answer)
-    return Result(State.RETRY, at, answer)
-
-
-def backoff(attempt: int, spread: int) -> timedelta:
-    """5 s, 10 s, 20 s .. 5 min, each up to a fifth longer, so that they do not all come at once."""
-    seconds = min(300.0, 5.0 * 2 ** min(attempt - 1, 10))
-    return timedelta(seconds=seconds * (1 + (spread % 100) / 500))
+    suppress: bool = False
+    pause: bool = False

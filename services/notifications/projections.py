@@ -1,40 +1,96 @@
 """Copies of foreign facts: events, people, and who holds what. A change applies only if it is newer."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.notifications.model import EventFacts
+from services.notifications.model import Content, EventFacts
 from services.notifications.tables import event_contents, events, holders, tickets
 from shared.messages.catalogue import EventData, HolderData, UserData
 
 
-def apply_event(connection: sa.Connection, data: EventData, version: int) -> bool:
-    """Takes over an event if this version is newer than the one here; True if it was."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event before and after a message; `before` is None for one that nobody had told of."""
+
+    before: EventFacts | None
+    after: EventFacts
+
+
+def apply_event(
+    connection: sa.Connection,
+    data: EventData,
+    version: int,
+    changed_at: datetime | None = None,
+    hearsay: bool = False,
+) -> Change | None:
+    """Takes over an event if this version is newer than the one here; the row stays locked until the commit.
+
+    From `hearsay` (an order) lead times and note are taken only if it tells of them; the event's own message
+    of the same version still comes after it.
+    """
+    before = find_event(connection, data.id, lock=True)
+    newer = before is None or before.version < version
+    better = before is not None and before.version == version and before.hearsay and not hearsay
+    if not (newer or better):
+        _keep_content(connection, data, version, None)
+        return None
+    reminders, note = data.reminders, data.reminder_note
+    if hearsay and before is not None:
+        reminders = (
+            list(before.reminders) if reminders is None and before.reminders is not None else reminders
+        )
+        note = note or before.note
     values = {
         "sequence": version,
         "name": data.name,
         "location": data.location,
         "timezone": data.timezone,
         "starts_at": data.starts_at,
+        "ends_at": data.ends_at,
         "status": data.status,
         "organizer_id": data.organizer_id,
+        "reminders": reminders,
+        "note": note,
+        "hearsay": hearsay,
         "deleted": False,
     }
-    changed = _upsert_newer(connection, events, data.id, values)
-    if changed:
-        content = insert(event_contents).values(
-            event_id=data.id,
-            version=version,
-            name=data.name,
-            location=data.location,
-            timezone=data.timezone,
-        )
-        connection.execute(content.on_conflict_do_nothing())
-    return changed
+    where = events.c.sequence < version if newer else events.c.sequence == version
+    statement = insert(events).values(id=data.id, **values)
+    statement = statement.on_conflict_do_update(index_elements=[events.c.id], set_=values, where=where)
+    if connection.execute(statement).rowcount == 0:
+        return None
+    _keep_content(connection, data.model_copy(update={"reminder_note": note}), version, changed_at)
+    after = find_event(connection, data.id)
+    assert after is not None, "it was just written"
+    return Change(before, after)
 
 
-def remove_event(connection: sa.Connection, event_id: str, version: int) -> bool:
+def _keep_content(
+    connection: sa.Connection, data: EventData, version: int, changed_at: datetime | None
+) -> None:
+    content = insert(event_contents).values(
+        event_id=data.id,
+        version=version,
+        name=data.name,
+        location=data.location,
+        timezone=data.timezone,
+        starts_at=data.starts_at,
+        ends_at=data.ends_at,
+        note=data.reminder_note,
+        status=data.status,
+        changed_at=changed_at,
+    )
+    connection.execute(content.on_conflict_do_nothing())
+
+
+def remove_event(
+    connection: sa.Connection, event_id: str, version: int, changed_at: datetime | None = None
+) -> Change | None:
     """Marks an event as deleted; one that is not known yet leaves a tombstone for its late messages."""
+    before = find_event(connection, event_id, lock=True)
     values = {"deleted": True, "sequence": version}
     unknown = {
         "name": "",
@@ -47,7 +103,19 @@ def remove_event(connection: sa.Connection, event_id: str, version: int) -> bool
     statement = statement.on_conflict_do_update(
         index_elements=[events.c.id], set_=values, where=events.c.sequence < version
     )
-    return connection.execute(statement).rowcount == 1
+    if connection.execute(statement).rowcount == 0:
+        return None
+    connection.execute(
+        sa.text(
+            "INSERT INTO event_contents (event_id, version, name, location, timezone, starts_at, ends_at,"
+            " note, status, changed_at) SELECT id, sequence, name, location, timezone, starts_at, ends_at,"
+            " note, 'cancelled', :changed_at FROM events WHERE id = :id ON CONFLICT DO NOTHING"
+        ),
+        {"id": event_id, "changed_at": changed_at},
+    )
+    after = find_event(connection, event_id)
+    assert after is not None, "it was just written"
+    return Change(before, after)
 
 
 def apply_holder(connection: sa.Connection, data: UserData | HolderData, version: int) -> bool:
@@ -74,21 +142,59 @@ def apply_ticket(
     code: str,
     active: bool,
     version: int,
+    known_version: int = 0,
+    at: datetime | None = None,
 ) -> bool:
-    """Notes who holds a ticket, or that nobody does any more."""
+    """Notes who holds a ticket, or that nobody does any more.
+
+    `known_version` is the event's at the order, `at` when it was made or given back.
+    """
     values = {
         "event_id": event_id,
         "holder_id": holder_id,
         "code": code,
         "active": active,
         "sequence": version,
+        **({"known_version": known_version, "ordered_at": at} if active else {"gone_at": at}),
     }
     return _upsert_newer(connection, tickets, ticket_id, values)
 
 
-def find_event(connection: sa.Connection, event_id: str) -> EventFacts | None:
-    """The copy of an event, deleted ones too."""
-    row = connection.execute(sa.select(events).where(events.c.id == event_id)).one_or_none()
+def holder_of(connection: sa.Connection, ticket_id: str) -> str | None:
+    """Who holds a ticket now."""
+    return connection.scalar(
+        sa.select(tickets.c.holder_id).where(tickets.c.id == ticket_id, tickets.c.active)
+    )
+
+
+def find_holder(connection: sa.Connection, holder_id: str) -> sa.Row | None:
+    """A person's name, email and locale, None for one who is unknown or deleted."""
+    known = (holders.c.id == holder_id) & ~holders.c.deleted
+    return connection.execute(sa.select(holders).where(known)).one_or_none()
+
+
+def find_contents(connection: sa.Connection, event_id: str) -> dict[int, Content]:
+    """Every version of what people could be told of an event."""
+    rows = connection.execute(sa.select(event_contents).where(event_contents.c.event_id == event_id))
+    return {
+        row.version: Content(
+            version=row.version,
+            name=row.name,
+            location=row.location,
+            timezone=row.timezone,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            note=row.note,
+            status=row.status,
+        )
+        for row in rows
+    }
+
+
+def find_event(connection: sa.Connection, event_id: str, lock: bool = False) -> EventFacts | None:
+    """The copy of an event, deleted ones too; `lock` holds it until the commit."""
+    query = sa.select(events).where(events.c.id == event_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         return None
     return EventFacts(
@@ -101,6 +207,10 @@ def find_event(connection: sa.Connection, event_id: str) -> EventFacts | None:
         status=row.status,
         organizer_id=row.organizer_id,
         deleted=row.deleted,
+        ends_at=row.ends_at,
+        reminders=None if row.reminders is None else tuple(row.reminders),
+        note=row.note,
+        hearsay=row.hearsay,
     )
 
 

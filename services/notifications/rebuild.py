@@ -112,6 +112,7 @@ class Rebuild:
                     continue
                 drift.put_right(connection, kind, row, item)
                 self._apply(connection, item.envelope)
+                drift.keep_history(connection, kind, row, item)
                 mended.append(item.id)
         self._count(kind, mended)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.settings import (
     Environment,
@@ -19,7 +20,12 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """The mail server. `security` is `starttls`, `tls` or `none`."""
+    """The mail server. `security` is `starttls`, `tls` or `none`; a rate of 0 is no limit.
+
+    `timeout_seconds` is how long opening a connection or an envelope may take, `final_timeout_seconds` how
+    long the answer to a whole mail (RFC 5321 4.5.3.2.6 wants patience: giving up makes a second copy).
+    Links in mails begin with `public_url` and are signed with `link_secret`.
+    """
 
     host: str
     port: int
@@ -27,13 +33,24 @@ class MailSettings:
     password: str
     sender: str
     security: str
-    connections: int
+    ca_file: str | None
+    rate_per_second: int
+    max_connections: int
+    connection_mails: int
+    connection_seconds: int
     timeout_seconds: int
+    final_timeout_seconds: int
+    public_url: str
+    link_secret: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderSettings:
-    """When reminders are due, and how deliveries are leased and tried again."""
+    """When reminders are due, what else is sent, and how deliveries are leased and tried again.
+
+    `settle`: how long an event has to stay as it is before its holders hear of a change. `pause` is how long
+    a campaign rests after a 5.7.x; `grace` how long an orderly stop waits for answers.
+    """
 
     lead: timedelta
     tick: timedelta
@@ -42,6 +59,10 @@ class ReminderSettings:
     max_attempts: int
     resend_unknown: bool
     clock_offset: timedelta
+    settle: timedelta = timedelta(seconds=60)
+    confirm_orders: bool = True
+    pause: timedelta = timedelta(minutes=10)
+    grace: timedelta = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +94,18 @@ def read_settings(env: Environment) -> Settings:
         service_token=required(env, "SERVICE_TOKEN"),
         heartbeat=Path(env["HEARTBEAT_FILE"]) if env.get("HEARTBEAT_FILE") else None,
         log_level=choice(env, "LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper(),
-        mail=read_mail(env),
-        reminders=_read_reminders(env),
+        mail=read_mail({**env, "LINK_SECRET": required(env, "LINK_SECRET")}),
+        reminders=read_reminders(env),
     )
+
+
+def public_url(env: Environment) -> str:
+    """Where people reach the gateway: links in mails begin with it."""
+    url = env.get("PUBLIC_URL", "").strip().rstrip("/") or "http://127.0.0.1:8000"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or len(url) > 300:
+        raise SettingError("PUBLIC_URL", f"{url!r} is not an http:// or https:// address")
+    return url
 
 
 def read_broker_url(env: Environment) -> str:
@@ -99,12 +129,27 @@ def read_mail(env: Environment) -> MailSettings:
         password=password,
         sender=env.get("MAIL_FROM", "").strip() or "DicoEvent <reminders@dicoevent.example>",
         security=security,
-        connections=integer(env, "MAIL_CONNECTIONS", 8, 1, 100),
+        ca_file=_read_ca_file(env),
+        rate_per_second=integer(env, "MAIL_RATE_PER_SECOND", 0, 0, 10**6),
+        max_connections=integer(env, "MAIL_MAX_CONNECTIONS", 32, 1, 1000),
+        connection_mails=integer(env, "MAIL_CONNECTION_MAILS", 1000, 1, 10**6),
+        connection_seconds=integer(env, "MAIL_CONNECTION_SECONDS", 300, 1, 86400),
         timeout_seconds=integer(env, "MAIL_TIMEOUT_SECONDS", 15, 1, 300),
+        final_timeout_seconds=integer(env, "MAIL_FINAL_TIMEOUT_SECONDS", 300, 1, 3600),
+        public_url=public_url(env),
+        link_secret=env.get("LINK_SECRET", "").strip(),
     )
 
 
-def _read_reminders(env: Environment) -> ReminderSettings:
+def _read_ca_file(env: Environment) -> str | None:
+    path = env.get("MAIL_CA_FILE", "").strip()
+    if path and not Path(path).is_file():
+        raise SettingError("MAIL_CA_FILE", f"{path!r} is not a file")
+    return path or None
+
+
+def read_reminders(env: Environment) -> ReminderSettings:
+    """When what is sent, and how often it is tried."""
     offset = env.get("CLOCK_OFFSET_SECONDS", "").strip() or "0"
     try:
         clock_offset = timedelta(seconds=float(offset))
@@ -118,4 +163,8 @@ def _read_reminders(env: Environment) -> ReminderSettings:
         max_attempts=integer(env, "DELIVERY_MAX_ATTEMPTS", 20, 1, 1000),
         resend_unknown=choice(env, "DELIVERY_UNKNOWN", "resend", ("resend", "hold")) == "resend",
         clock_offset=clock_offset,
+        settle=timedelta(seconds=integer(env, "NOTICE_SETTLE_SECONDS", 60, 0, 3600)),
+        confirm_orders=choice(env, "ORDER_CONFIRMATION", "on", ("on", "off")) == "on",
+        pause=timedelta(minutes=integer(env, "MAIL_PAUSE_MINUTES", 10, 1, 24 * 60)),
+        grace=timedelta(seconds=integer(env, "DELIVERY_GRACE_SECONDS", 8, 1, 600)),
     )

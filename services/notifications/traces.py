@@ -4,8 +4,8 @@ A ticket remembers the trace that made it known. A mail that was made in the sam
 trace; one that was planned later begins a trace of its own, with a link to it.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -39,6 +39,7 @@ def origins(connection: sa.Connection, claims: Sequence[Claim]) -> dict[int, Ori
         sa.text(
             "SELECT DISTINCT ON (d.id) d.id, t.trace, t.traced_at = d.created_at AS direct"
             " FROM deliveries AS d JOIN tickets AS t ON t.event_id = d.event_id AND t.holder_id = d.holder_id"
+            "  AND d.subject_id IN ('', t.id)"
             " WHERE d.id = ANY(:ids) AND t.trace IS NOT NULL ORDER BY d.id, direct DESC, t.traced_at"
         ),
         {"ids": [claim.id for claim in claims]},
@@ -46,15 +47,52 @@ def origins(connection: sa.Connection, claims: Sequence[Claim]) -> dict[int, Ori
     return {row.id: Origin(row.trace, row.direct) for row in rows}
 
 
-@contextmanager
-def handing_over(claim: Claim, origin: Origin | None) -> Iterator[list[Answer]]:
-    """A span around the talk with the mail server; what is put into the list is its answer."""
-    parent = origin.traceparent if origin and origin.direct else None
-    links = [origin.traceparent] if origin and not origin.direct else []
-    answers: list[Answer] = []
-    with tracing.span(
-        "smtp", "client", parent=parent, links=links, delivery=claim.id, event_id=claim.event_id
-    ) as span:
-        yield answers
-        for answer in answers:
-            span.note(smtp_code=answer.code)
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A talk with the mail server about one mail; times are nanoseconds since 1970."""
+
+    claim: Claim
+    answer: Answer
+    begun: int
+    ended: int
+
+
+class Talks:
+    """The talks of one sending loop. While tracing is off nothing is kept."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, int] = {}
+        self._ended: list[Talk] = []
+
+    def begin(self, claim: Claim) -> None:
+        """The mail goes out now."""
+        if tracing.is_on():
+            self._begun[claim.id] = time.time_ns()
+
+    def end(self, claim: Claim, answer: Answer) -> None:
+        """The answer is there."""
+        begun = self._begun.pop(claim.id, None)
+        if begun is not None:
+            self._ended.append(Talk(claim, answer, begun, time.time_ns()))
+
+    def ended(self) -> list[Talk]:
+        """Those that ended since the last call."""
+        talks, self._ended = self._ended, []
+        return talks
+
+
+def tell(connection: sa.Connection, talks: Sequence[Talk]) -> None:
+    """A span for each talk, in the trace of the order behind it or with a link to that."""
+    found = origins(connection, [talk.claim for talk in talks])
+    for talk in talks:
+        origin = found.get(talk.claim.id)
+        tracing.past_span(
+            "smtp",
+            "client",
+            (talk.begun, talk.ended),
+            parent=origin.traceparent if origin and origin.direct else None,
+            links=[origin.traceparent] if origin and not origin.direct else [],
+            delivery=talk.claim.id,
+            event_id=talk.claim.event_id,
+            smtp_code=talk.answer.code,
+        )

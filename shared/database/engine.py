@@ -1,18 +1,22 @@
 """Engines with a deadline on everything."""
 
+import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
-def make_engine(url: str, application_name: str, pool_size: int = 5) -> Engine:
-    """An engine that waits at most 5 s for a connection and 30 s for a statement."""
+def make_engine(url: str, application_name: str, pool_size: int = 5, ping: bool = True) -> Engine:
+    """An engine that waits at most 5 s for a connection and 30 s for a statement.
+
+    Without `ping` a connection that died in the pool shows itself by an error; its user does its work again.
+    """
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         # Errors are logged; the values of a statement are addresses, names and hashes.
         hide_parameters=True,
         connect_args={
@@ -32,7 +36,9 @@ _PASSING = ("40", "53", "55", "57")
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed when it is tried again."""
-    if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
+    # The driver's own errors come through where SQLAlchemy gives a connection back to its pool.
+    driver = psycopg2.OperationalError | psycopg2.InterfaceError
+    if isinstance(error, PoolTimeout | OperationalError | InterfaceError | driver):
         return True
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "pgcode", None) or ""

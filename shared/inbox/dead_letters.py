@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from shared.auth import Principal
 from shared.http.errors import NotFound
+from shared.http.openapi import problems
 from shared.http.pages import page_of
 from shared.inbox import store
 from shared.inbox.receiver import Receiver
@@ -18,7 +19,9 @@ def dead_letter_router(
     engine: Engine, receiver: Receiver, prefix: str, superuser: Callable[..., Principal]
 ) -> APIRouter:
     """`GET {prefix}/dead-letters` and `POST {prefix}/dead-letters/{id}/replay` for superusers."""
-    router = APIRouter(prefix=f"{prefix}/dead-letters", dependencies=[Depends(superuser)])
+    router = APIRouter(
+        prefix=f"{prefix}/dead-letters", dependencies=[Depends(superuser)], responses=problems(403)
+    )
 
     @router.get("")
     def list_dead_letters(
@@ -33,7 +36,9 @@ def dead_letter_router(
         ]
         return {"dead_letters": letters, "pagination": page_of(page, page_size, total).model_dump()}
 
-    @router.post("/{letter_id}/replay", status_code=202)
+    @router.post(
+        "/{letter_id}/replay", status_code=202, responses=problems(404, _404="There is no such dead letter.")
+    )
     def replay(letter_id: str) -> dict[str, str]:
         """Takes the message again; if it is still bad it comes back with its new reason."""
         with engine.begin() as connection:

@@ -50,7 +50,51 @@ class Receiver:
 
     def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+        try:
+            self._take_smooth_batch(source, epoch, envelopes, head)
+        except (DataError, IntegrityError):
+            # Nothing of it was taken; now each message for itself, to find the bad ones.
+            self._take_one_by_one(source, epoch, envelopes, head)
+
+    def _take_smooth_batch(
+        self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
+    ) -> None:
+        noted: list[tuple[Envelope, bool]] = []
+        with self._one_at_a_time, self._engine.begin() as connection:
+            taken, refused = self._read_all(envelopes)
+            fresh = store.note_all(connection, [(e.source, e.id) for e, _ in taken])
+            for envelope, data in taken:
+                key = (envelope.source, envelope.id)
+                noted.append((envelope, key in fresh))
+                if key in fresh:
+                    fresh.discard(key)
+                    with watch.applying(envelope):
+                        self._handlers[envelope.type](connection, data, envelope)
+            for body, why in refused:
+                store.bury(connection, _as_text(body), why)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
+        for envelope, new in noted:
+            watch.taken(envelope, new)
+        for _, why in refused:
+            watch.buried(why)
+
+    def _read_all(
+        self, envelopes: Sequence[dict[str, Any]]
+    ) -> tuple[list[tuple[Envelope, BaseModel]], list[tuple[dict[str, Any], str]]]:
+        taken, refused = [], []
+        for body in envelopes:
+            try:
+                envelope = read_envelope(body)
+                taken.append((envelope, self._parse(envelope)))
+            except MessageRefused as error:
+                refused.append((body, str(error)))
+        return taken, refused
+
+    def _take_one_by_one(
+        self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
+    ) -> None:
         taken: list[tuple[Envelope, bool]] = []
+        refused: list[str] = []
         with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
@@ -58,12 +102,13 @@ class Receiver:
                     with watch.applying(envelope), connection.begin_nested():
                         taken.append((envelope, self._apply(connection, envelope, self._parse(envelope))))
                 except (MessageRefused, DataError, IntegrityError) as error:
-                    watch.buried(_reason(error))
+                    refused.append(_reason(error))
                     store.bury(connection, _as_text(body), _reason(error))
-            last_id = str(envelopes[-1].get("id", "")) if envelopes else ""
-            store.move_cursor(connection, source, epoch, head, last_id)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
         for envelope, fresh in taken:
             watch.taken(envelope, fresh)
+        for why in refused:
+            watch.buried(why)
 
     def bury(self, body: object, reason: str) -> None:
         """Keeps what cannot be taken as a dead letter."""
@@ -88,6 +133,10 @@ class Receiver:
             return True
         place = envelope.feedepoch, envelope.feedposition
         return store.advance_cursor(connection, envelope.source, *place, envelope.id)
+
+
+def _last_id(envelopes: Sequence[dict[str, Any]]) -> str:
+    return str(envelopes[-1].get("id", "")) if envelopes else ""
 
 
 def _reason(error: Exception) -> str:

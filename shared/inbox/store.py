@@ -1,6 +1,7 @@
 """Every query on the inbox, the feed cursors and the dead letters."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,6 +25,19 @@ def note(connection: sa.Connection, source: str, id_: str) -> bool:
     """Notes a message id; False if it was there."""
     statement = insert(inbox).values(source=source, id=id_).on_conflict_do_nothing()
     return connection.execute(statement).rowcount == 1
+
+
+def note_all(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Notes many (source, id) at once; returns those that were not there."""
+    rows = connection.execute(
+        sa.text(
+            "INSERT INTO inbox (source, id)"
+            " SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS new(source, id)"
+            " ORDER BY source, id ON CONFLICT DO NOTHING RETURNING source, id"
+        ),
+        {"sources": [source for source, _ in keys], "ids": [id_ for _, id_ in keys]},
+    )
+    return {(row.source, row.id) for row in rows}
 
 
 def cursor_of(connection: sa.Connection, source: str) -> Cursor:

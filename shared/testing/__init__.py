@@ -1,7 +1,8 @@
-"""What tests of several services use: a recording mail server, waiting without sleeping, examples."""
+"""What tests of several services use: recording mail servers, waiting without sleeping, examples."""
 
 from shared.testing.conditions import wait_until
 from shared.testing.contracts import example
+from shared.testing.faulty import Fault, FaultyMailServer
 from shared.testing.mail import RecordingMailServer
 
-__all__ = ["RecordingMailServer", "example", "wait_until"]
+__all__ = ["Fault", "FaultyMailServer", "RecordingMailServer", "example", "wait_until"]

@@ -25,6 +25,7 @@ class RecordingMailServer:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
+        self._recipients: list[str] = []
         self._changed = threading.Condition()
         self._controller = _FreePortController(self, hostname="127.0.0.1", port=0, ready_timeout=10)
 
@@ -44,6 +45,11 @@ class RecordingMailServer:
         with self._changed:
             return [mail["To"].addresses[0].addr_spec for mail in self.mails]
 
+    def recipients(self) -> list[str]:
+        """Each RCPT of each mail that was taken, in order."""
+        with self._changed:
+            return list(self._recipients)
+
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls hooks by the SMTP verb
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
@@ -57,4 +63,5 @@ class RecordingMailServer:
         assert isinstance(mail, EmailMessage)
         with self._changed:
             self.mails.append(mail)
+            self._recipients += envelope.rcpt_tos
         return "250 2.0.0 taken"

@@ -29,6 +29,7 @@ def start_consumer(
             "NOTIFICATIONS_DATABASE_URL": url,
             "CELERY_BROKER_URL": redis_url,
             "SERVICE_TOKEN": "test-token",
+            "LINK_SECRET": "test-secret",
             "HEARTBEAT_FILE": str(heartbeat),
             "ACCOUNTS_URL": "http://127.0.0.1:9",
             "EVENTS_URL": "http://127.0.0.1:9",

@@ -38,6 +38,16 @@ class Recorder(Protocol):
         self, name: str, kind: str, parent: str | None, links: Sequence[str], facts: Mapping[str, Value]
     ) -> AbstractContextManager[Span]: ...
 
+    def past_span(
+        self,
+        name: str,
+        kind: str,
+        times: tuple[int, int],
+        parent: str | None,
+        links: Sequence[str],
+        facts: Mapping[str, Value],
+    ) -> None: ...
+
     def traceparent(self) -> str | None: ...
 
 
@@ -77,6 +87,19 @@ def span(
     if _recorder is None:
         return nullcontext(_SILENT)
     return _recorder.span(name, kind, parent, links, facts)
+
+
+def past_span(
+    name: str,
+    kind: str,
+    times: tuple[int, int],
+    parent: str | None = None,
+    links: Sequence[str] = (),
+    **facts: Value,
+) -> None:
+    """A span that is over: `times` are its begin and end, in nanoseconds since 1970; else as span()."""
+    if _recorder is not None:
+        _recorder.past_span(name, kind, times, parent, links, facts)
 
 
 def traceparent() -> str | None:

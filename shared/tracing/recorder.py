@@ -53,6 +53,26 @@ class OpenTelemetryRecorder:
     ) -> AbstractContextManager[Span]:
         return self._open(name, SpanKind[kind.upper()], read_traceparent(parent), links, facts)
 
+    def past_span(
+        self,
+        name: str,
+        kind: str,
+        times: tuple[int, int],
+        parent: str | None,
+        links: Sequence[str],
+        facts: Mapping[str, Value],
+    ) -> None:
+        above = read_traceparent(parent)
+        span = self._tracer.start_span(
+            name,
+            context=trace.set_span_in_context(NonRecordingSpan(above)) if above else None,
+            kind=SpanKind[kind.upper()],
+            links=[Link(found) for link in links if (found := read_traceparent(link))],
+            start_time=times[0],
+        )
+        _Recorded(span).note(**facts)
+        span.end(times[1])
+
     @contextmanager
     def _open(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 # name -> (module with `main(arguments) -> exit code`, what it measures)
 BENCHES: dict[str, tuple[str, str]] = {
     "api": ("tests.bench.api", "reads and orders through the gateway, beside an echo and nginx"),
+    "fanout": ("tests.bench.fanout", "one event's reminders to all its holders"),
 }
 
 

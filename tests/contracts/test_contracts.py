@@ -8,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from services.notifications.handlers import MessageHandlers
+from services.notifications.settings import read_reminders
 from shared.messages import SHAPES, consumers_of, parse, read_envelope
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,4 @@ def test_each_queue_of_the_contract_is_the_queue_of_its_consumer() -> None:
 
 
 def test_notifications_handles_every_type() -> None:
-    from datetime import timedelta
-
-    assert set(MessageHandlers(timedelta(0), timedelta(0)).table()) == set(SHAPES)
+    assert set(MessageHandlers(read_reminders({})).table()) == set(SHAPES)

@@ -55,7 +55,11 @@ class RunningSystem(Protocol):
         return address, self.as_user(name)
 
     def mails(self, *addresses: str) -> list[dict[str, Any]]:
-        """The mails that came for these addresses, newest first."""
+        """The reminders that came for these addresses, newest first: their subjects say so."""
+        return [mail for mail in self.all_mails(*addresses) if is_reminder(mail)]
+
+    def all_mails(self, *addresses: str) -> list[dict[str, Any]]:
+        """Every mail that came for these addresses, newest first."""
         found, start = [], 0
         while True:
             url = f"{self.env['INBOX_URL']}/api/v1/messages?start={start}&limit=1000"
@@ -68,6 +72,11 @@ class RunningSystem(Protocol):
     def text(self, mail: dict[str, Any]) -> str:
         """The plain text of a mail."""
         return httpx.get(f"{self.env['INBOX_URL']}/api/v1/message/{mail['ID']}", timeout=20).json()["Text"]
+
+
+def is_reminder(mail: dict[str, Any]) -> bool:
+    """A confirmation that stands for a reminder is one too."""
+    return any(word in mail["Subject"] for word in ("Reminder", "Pengingat"))
 
 
 def must(answer: httpx.Response, status: int) -> dict[str, Any]:

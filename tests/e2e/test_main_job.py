@@ -124,4 +124,18 @@ def test_the_mail_settings_can_be_checked(system: RunningSystem) -> None:
     result = system.run("infra.local.mail_check", "probe@dicoevent.example")
     assert result.returncode == 0, result.stderr
     assert "took the mail" in result.stdout
-    assert system.mails("probe@dicoevent.example")
+    assert system.all_mails("probe@dicoevent.example")
+
+
+def test_a_cancelled_event_is_told_at_once_and_reminds_nobody(system: RunningSystem) -> None:
+    _, organizer = system.new_user("organizer")
+    event = make_event(organizer, timedelta(hours=5))
+    address, client = system.new_user(locale="id")
+    order(client, event)
+    wait_until(lambda: len(system.all_mails(address)) == 1, "the order is confirmed")
+    must(organizer.patch(f"/api/events/{event['id']}/", json={"status": "cancelled"}), 200)
+    wait_until(lambda: len(system.all_mails(address)) == 2, "the cancellation is told")
+    newest, first = (mail["Subject"] for mail in system.all_mails(address))
+    assert first == f"Tiket Anda untuk {event['name']}"
+    assert newest == f"Dibatalkan: {event['name']} tidak jadi berlangsung"
+    assert system.mails(address) == []

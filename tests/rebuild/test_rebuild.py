@@ -112,7 +112,8 @@ class House:
 
     def settings(self) -> Any:
         url = self.world.engine.url.render_as_string(hide_password=False)
-        return read_settings({"NOTIFICATIONS_DATABASE_URL": url, "SERVICE_TOKEN": "token"})
+        secrets = {"SERVICE_TOKEN": "token", "LINK_SECRET": "s" * 32}
+        return read_settings({"NOTIFICATIONS_DATABASE_URL": url, **secrets})
 
     def consume(self) -> None:
         """Every feed to its end, as the consumer reads it."""

@@ -1,63 +1,220 @@
-"""A delivery as a mail: the same claim always makes the same bytes."""
+"""A delivery as a mail: what all recipients share is compiled once, their own words are filled in."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from email.headerregistry import Address
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime as rfc5322_date
 from email.utils import parseaddr
 from functools import lru_cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
-from services.notifications.model import Claim
+from services.notifications.link_tokens import unsubscribe_url
+from services.notifications.mail.calendar import write_calendar
+from services.notifications.mail.compiled import hole, many_lines
+from services.notifications.mail.words import (
+    NAMELESS,
+    day_and_time,
+    language,
+    short,
+    start_in_words,
+    words_for,
+)
+from services.notifications.model import Claim, Kind
 from services.notifications.schedule import remaining_minutes
 
-_NUMBERS = {
-    "en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    "id": ("satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", "delapan", "sembilan", "sepuluh"),
+_SUBJECTS = {
+    ("en", "reminder"): "Reminder: {event} starts in {when}",
+    ("en", "confirmation"): "Your ticket for {event}",
+    ("en", "moved"): "Moved: {event} is now {day}",
+    ("en", "again"): "Takes place after all: {event}, {day}",
+    ("en", "cancelled"): "Cancelled: {event} does not take place",
+    ("id", "reminder"): "Pengingat: {event} dimulai {when} lagi",
+    ("id", "confirmation"): "Tiket Anda untuk {event}",
+    ("id", "moved"): "Dipindahkan: {event} sekarang {day}",
+    ("id", "again"): "Jadi berlangsung: {event}, {day}",
+    ("id", "cancelled"): "Dibatalkan: {event} tidak jadi berlangsung",
 }
-_UNITS = {"en": ("hour", "hours", "minute", "minutes"), "id": ("jam", "jam", "menit", "menit")}
-_SUBJECTS = {"en": "Reminder: {event} starts in {when}", "id": "Pengingat: {event} dimulai {when} lagi"}
-_NAMELESS = {"en": "your event", "id": "acara Anda"}
+_QR_CID = "ticket-qr"
 
 
-def language(locale: str) -> str:
-    """`id` for Indonesian locales (`in` is its old code), `en` for all others."""
-    return "id" if locale.replace("_", "-").split("-")[0].lower() in ("id", "in") else "en"
+@dataclass(frozen=True, slots=True)
+class ContentKey:
+    """What a master mail depends on. `ticket` makes it one person's own: it has a QR picture of that code."""
+
+    event_id: str
+    content_version: int
+    known_version: int | None
+    kind: str
+    lang: str
+    starts_at: datetime
+    minutes: int
+    stamp: datetime
+    has_codes: bool
+    ticket: str = ""
 
 
-def words_for(minutes: int, lang: str) -> str:
-    """A time in words: `two hours`, `1 hour 35 minutes`, `dua jam`."""
-    hour, hours, minute, minutes_word = _UNITS[lang]
-    whole, rest = divmod(max(1, minutes), 60)
-    if not rest and whole <= len(_NUMBERS[lang]):
-        return f"{_NUMBERS[lang][whole - 1]} {hour if whole == 1 else hours}"
-    days, whole = divmod(whole, 24)
-    parts = []
-    if days:
-        parts.append(f"{days} {'hari' if lang == 'id' else 'day' if days == 1 else 'days'}")
-    if whole:
-        parts.append(f"{whole} {hour if whole == 1 else hours}")
-    if rest and not days:
-        parts.append(f"{rest} {minute if rest == 1 else minutes_word}")
-    return " ".join(parts)
+@dataclass(frozen=True, slots=True)
+class LinkBase:
+    """Where links in mails lead, and what they are signed with."""
+
+    public_url: str
+    secret: str
 
 
-def start_in_words(starts_at: datetime, timezone: str, lang: str) -> str:
-    """The start where the event is: `Friday, 27 November 2026, 19:30 (Asia/Jakarta, WIB)`."""
-    from babel.dates import format_datetime, get_timezone_name
+def content_key(claim: Claim) -> ContentKey:
+    """Two claims with the same key have the same mail but for their recipients' own words."""
+    return ContentKey(
+        event_id=claim.event_id,
+        content_version=claim.content_version,
+        known_version=claim.known.version if claim.known else None,
+        kind=claim.kind,
+        lang=language(claim.locale),
+        starts_at=claim.starts_at,
+        minutes=remaining_minutes(claim.starts_at, _worded_at(claim)),
+        stamp=_worded_at(claim).astimezone(UTC).replace(second=0, microsecond=0),
+        has_codes=any(claim.codes),
+        ticket=f"{claim.subject_id}{claim.confirms or ''}",
+    )
 
-    local = starts_at.astimezone(ZoneInfo(timezone))
-    text = format_datetime(local, "EEEE, d MMMM y, HH:mm", locale=lang)
-    return f"{text} ({timezone}, {get_timezone_name(local, width='short', locale=lang)})"
+
+def _worded_at(claim: Claim) -> datetime:
+    return claim.worded_at or claim.composed_at
 
 
-@lru_cache(maxsize=16)
+def values(claim: Claim, sender: str, links: LinkBase) -> dict[str, str]:
+    """A recipient's own words, one for each hole of a master."""
+    name = short(claim.name, 100)
+    return {
+        "name": name,
+        "address": claim.address,
+        "greeting": f" {name}" if name else "",
+        "codes": ", ".join(short(code, 64) for code in claim.codes if code)[:2000],
+        "message_id": message_id(claim, sender),
+        "date": rfc5322_date(claim.composed_at),
+        "unsubscribe": _unsubscribe_url(claim, links),
+    }
+
+
+def _unsubscribe_url(claim: Claim, links: LinkBase) -> str:
+    if not Kind(claim.kind).reminds:
+        return ""
+    return unsubscribe_url(links.public_url, links.secret, claim.holder_id, claim.organizer_id)
+
+
+def message_id(claim: Claim, sender: str) -> str:
+    """The Message-ID of a delivery, the same for all its attempts."""
+    key = f"{claim.id}/{claim.event_id}/{claim.holder_id}/{claim.starts_at.isoformat()}"
+    return f"<{claim.id}.{sha256(key.encode()).hexdigest()[:24]}@{domain_of(sender)}>"
+
+
+def domain_of(sender: str) -> str:
+    """The domain of a From header."""
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+
+
+def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
+    """The mail of a claim with holes for its recipient's own words: text, HTML, picture and .ics."""
+    lang, wording = language(claim.locale), _wording(claim)
+    words = _words(claim, lang)
+    mail = EmailMessage(policy=SMTP)
+    # The library would decode what looks like an encoded word (RFC 2047), line breaks in it included.
+    mail["Subject"] = (mark + _SUBJECTS[lang, wording].format(**words)).replace("=?", "= ?")
+    mail["From"] = sender
+    mail["To"] = hole("to")
+    mail["Date"] = hole("date")
+    mail["Message-ID"] = hole("message_id")
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation answers, please
+    if Kind(claim.kind).reminds:
+        mail["List-Unsubscribe"] = f"<{hole('unsubscribe')}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    template = "moved" if wording == "again" else wording
+    mail.set_content(_template(f"{lang}/{template}.txt").render(words), cte="quoted-printable")
+    html = _template(f"{lang}/{template}.html").render(words)
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    if words["qr"]:
+        _add_picture(mail, claim.codes[0])
+    calendar = _calendar(claim, sender, words["event"])
+    method = "CANCEL" if claim.kind == Kind.CANCELLED else "PUBLISH"
+    mail.add_attachment(calendar, maintype="text", subtype="calendar", filename="event.ics")
+    part = list(mail.iter_attachments())[-1]
+    part.set_param("charset", "utf-8")
+    part.set_param("method", method)
+    mail["Content-Language"] = lang
+    return mail
+
+
+def _wording(claim: Claim) -> str:
+    if claim.kind == Kind.MANUAL:
+        return "reminder"
+    if claim.kind == Kind.MOVED and claim.known is not None and claim.known.called_off:
+        return "again"
+    return claim.kind
+
+
+def _words(claim: Claim, lang: str) -> dict[str, Any]:
+    """What the templates read. Everything that somebody wrote is in one line but for the note."""
+    known, cancelled = claim.known, claim.kind == Kind.CANCELLED
+    location = known.location if cancelled and known else claim.location
+    note = "" if cancelled else many_lines(claim.note).strip()
+    return {
+        "lang": lang,
+        "kind": claim.kind,
+        "event": short(claim.event_name) or NAMELESS[lang],
+        "location": short(location, 500),
+        "start": start_in_words(claim.starts_at, claim.timezone, lang),
+        "day": day_and_time(claim.starts_at, claim.timezone, lang),
+        "when": words_for(remaining_minutes(claim.starts_at, _worded_at(claim)), lang),
+        "note": note.split("\n") if note else [],
+        "old_start": start_in_words(known.starts_at, known.timezone, lang) if known else "",
+        "old_location": short(known.location, 500) if known else "",
+        "time_moved": known is not None and known.starts_at != claim.starts_at,
+        "place_moved": known is not None and known.location.split() != claim.location.split(),
+        "again": known is not None and known.called_off,
+        "confirms": bool(claim.confirms),
+        "greeting": hole("greeting"),
+        "codes": hole("codes") if any(claim.codes) else "",
+        "unsubscribe": hole("unsubscribe"),
+        "qr": _QR_CID if (claim.confirms or claim.subject_id) and any(claim.codes[:1]) else "",
+    }
+
+
+def _calendar(claim: Claim, sender: str, name: str) -> bytes:
+    cancelled = claim.kind == Kind.CANCELLED
+    location = claim.known.location if cancelled and claim.known else claim.location
+    return write_calendar(
+        event_id=claim.event_id,
+        domain=domain_of(sender),
+        version=claim.content_version,
+        name=name,
+        location=location,
+        note="" if cancelled else claim.note,
+        starts_at=claim.starts_at,
+        ends_at=None if cancelled else claim.ends_at,
+        stamp=content_key(claim).stamp,
+        sender=parseaddr(sender)[1],
+        cancelled=cancelled,
+    )
+
+
+def _add_picture(mail: EmailMessage, code: str) -> None:
+    import segno
+
+    out = BytesIO()
+    segno.make_qr(code, error="m").save(out, kind="png", scale=6, border=3)
+    html = mail.get_body(("html",))
+    assert html is not None, "add_alternative made it"
+    html.add_related(
+        out.getvalue(), "image", "png", cid=f"<{_QR_CID}>", filename="ticket.png", disposition="inline"
+    )
+
+
+@lru_cache(maxsize=64)
 def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -67,51 +224,3 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     return environment.get_template(name)
-
-
-def _one_line(text: str, limit: int = 200) -> str:
-    """A text without control characters: a line break in a header would begin another one."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
-
-
-def message_id(claim: Claim, sender: str) -> str:
-    """The Message-ID of a delivery, the same for all its attempts."""
-    key = f"{claim.id}/{claim.event_id}/{claim.holder_id}/{claim.starts_at.isoformat()}"
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    return f"<{claim.id}.{sha256(key.encode()).hexdigest()[:24]}@{domain}>"
-
-
-def render(claim: Claim, sender: str) -> EmailMessage:
-    """The reminder of one delivery, plain text and HTML, in the holder's language."""
-    lang = language(claim.locale)
-    values = _values(claim, lang)
-    mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = _SUBJECTS[lang].format(event=values["event"], when=values["when"])
-    mail["From"] = sender
-    mail["To"] = _recipient(claim)
-    mail["Date"] = rfc5322_date(claim.composed_at)
-    mail["Message-ID"] = message_id(claim, sender)
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation answers, please
-    mail["Content-Language"] = lang
-    mail.set_content(_template(f"{lang}/reminder.txt").render(values), cte="quoted-printable")
-    mail.add_alternative(
-        _template(f"{lang}/reminder.html").render(values), subtype="html", cte="quoted-printable"
-    )
-    # A boundary of the library's own choice would differ with each attempt.
-    mail.set_boundary(f"=_{sha256(str(mail['Message-ID']).encode()).hexdigest()[:32]}")
-    return mail
-
-
-def _values(claim: Claim, lang: str) -> Mapping[str, str]:
-    return {
-        "event": _one_line(claim.event_name) or _NAMELESS[lang],
-        "name": _one_line(claim.name),
-        "location": _one_line(claim.location, 500),
-        "start": start_in_words(claim.starts_at, claim.timezone, lang),
-        "when": words_for(remaining_minutes(claim.starts_at, claim.composed_at), lang),
-    }
-
-
-def _recipient(claim: Claim) -> Address:
-    return Address(display_name=_one_line(claim.name, 100), addr_spec=_one_line(claim.address, 320))

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
 from services.notifications.metrics import reminder_metrics
-from services.notifications.planning import plan_due
 from services.notifications.tests.integration.conftest import World
 
 
@@ -33,7 +32,7 @@ def test_what_is_due_and_not_planned_is_seen(world: World) -> None:
 def test_what_is_planned_and_not_sent_is_seen(world: World) -> None:
     for n in range(3):
         world.order(holder=f"h{n}")
-    plan_due(world.engine, world.settings.lead, world.settings.clock_offset)
+    world.plan()
     world.later(timedelta(minutes=2))
     now = told(world)
     assert now["dicoevent_deliveries_open pending"] == 3
@@ -53,7 +52,7 @@ def test_a_later_attempt_is_not_overdue(world: World) -> None:
 
 def test_a_lease_that_ran_out_is_overdue(world: World) -> None:
     world.order()
-    plan_due(world.engine, world.settings.lead, world.settings.clock_offset)
+    world.plan()
     with world.engine.begin() as connection:
         connection.execute(
             sa.text("UPDATE deliveries SET state = 'sending', lease_until = now() - interval '90 s'")

@@ -104,7 +104,7 @@ def test_a_cancelled_event_reminds_nobody(world: World) -> None:
     world.receive(off)
     world.later(timedelta(hours=1, minutes=5))
     world.deliver()
-    assert world.server.mails == []
+    assert world.reminders() == []
 
 
 def test_a_moved_event_reminds_at_its_new_time_only(world: World) -> None:
@@ -115,10 +115,10 @@ def test_a_moved_event_reminds_at_its_new_time_only(world: World) -> None:
     world.receive(moved)
     world.later(timedelta(hours=1, minutes=30))
     world.deliver()
-    assert world.server.mails == []
+    assert world.reminders() == []
     world.later(timedelta(hours=2, minutes=30))
     world.deliver()
-    assert len(world.server.mails) == 1
+    assert len(world.reminders()) == 1
 
 
 def world_now(world: World):

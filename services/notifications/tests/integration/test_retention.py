@@ -29,13 +29,16 @@ def test_the_ledger_of_an_old_event_goes_and_open_or_young_deliveries_stay(make_
             engine,
             "INSERT INTO events (id, sequence, name, location, timezone, starts_at, status)"
             f" VALUES ('{event}', 2, '', '', 'UTC', {start}, 'scheduled')",
-            "INSERT INTO event_contents (event_id, version, name, location, timezone)"
-            f" VALUES ('{event}', 1, '', '', 'UTC'), ('{event}', 2, '', '', 'UTC')",
+            "INSERT INTO event_contents (event_id, version, name, location, timezone, starts_at)"
+            f" VALUES ('{event}', 1, '', '', 'UTC', {start}), ('{event}', 2, '', '', 'UTC', {start})",
             "INSERT INTO reminder_schedules (event_id, kind, lead_minutes, starts_at, due_at, state)"
             f" VALUES ('{event}', 'reminder', 120, {start}, {start}, 'done')",
             "INSERT INTO deliveries (event_id, kind, lead_minutes, starts_at, holder_id, due_at, state,"
-            " next_attempt_at, content_version, finished_at)"
-            f" VALUES ('{event}', 'reminder', 120, {start}, 'h', {start}, '{state}', {start}, 1, {start})",
+            " next_attempt_at, useless_after, content_version, finished_at)"
+            f" VALUES ('{event}', 'reminder', 120, {start}, 'h', {start}, '{state}', {start}, {start}, 1,"
+            f" {start})",
+            "INSERT INTO campaign_pauses VALUES"
+            f" ('{event}', 'reminder', 'policy', {start}, now() - interval '{days - 310} days')",
         )
     run(
         engine,
@@ -46,6 +49,7 @@ def test_the_ledger_of_an_old_event_goes_and_open_or_young_deliveries_stay(make_
         "inbox": 0,
         "dead_letters": 0,
         "runs": 0,
+        "campaign_pauses": 2,
         "ledger": 1,
         "schedules": 1,
         "event_contents": 1,

@@ -7,7 +7,7 @@ from services.notifications.settings import read_mail, read_settings
 from services.notifications.tasks import read_run_request
 from shared.settings import SettingError
 
-GOOD = {"NOTIFICATIONS_DATABASE_URL": "postgresql://a@b/c", "SERVICE_TOKEN": "t"}
+GOOD = {"NOTIFICATIONS_DATABASE_URL": "postgresql://a@b/c", "SERVICE_TOKEN": "t", "LINK_SECRET": "l"}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,11 @@ GOOD = {"NOTIFICATIONS_DATABASE_URL": "postgresql://a@b/c", "SERVICE_TOKEN": "t"
         ("NOTIFICATIONS_DATABASE_URL", ""),
         ("NOTIFICATIONS_DATABASE_URL", "mysql://a/b"),
         ("SERVICE_TOKEN", ""),
+        ("LINK_SECRET", ""),
+        ("PUBLIC_URL", "ftp://tickets.dicoevent.example"),
+        ("PUBLIC_URL", "tickets.dicoevent.example"),
+        ("NOTICE_SETTLE_SECONDS", "-1"),
+        ("ORDER_CONFIRMATION", "maybe"),
         ("BIND", "nowhere"),
         ("MAIL_PORT", "0"),
         ("MAIL_SECURITY", "ssl"),

@@ -1,0 +1,387 @@
+"""Every query of the sending loop: claim, mark, record, give back, and what a dead worker left.
+
+Each of them looks at what is due or leased, by partial indexes; old rows cost nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from services.notifications.model import Answer, Claim, Content, Result, State
+
+SWEEP_BATCH = 5000
+# From when a mail was due, or could first be sent.
+_LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
+
+# A place in the order of what is due: (next_attempt_at, id).
+Place = tuple[datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a claim brought: the claims, how many rows were looked at, and the place to go on from."""
+
+    claims: list[Claim]
+    seen: int
+    last: Place | None
+
+
+def expire(connection: sa.Connection, now: datetime) -> int:
+    """Gives up what waits and has become useless, a batch at a time; returns how many."""
+    return connection.execute(
+        sa.text(
+            "UPDATE deliveries SET state = 'expired', finished_at = :now,"
+            " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
+            " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
+            "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
+            "  FOR UPDATE SKIP LOCKED)"
+        ),
+        {"now": now, "limit": SWEEP_BATCH},
+    ).rowcount
+
+
+def recover(connection: sa.Connection, now: datetime, resend_unknown: bool) -> int:
+    """Takes back deliveries whose worker died: nobody knows what became of those it was sending."""
+    late = (
+        " WHERE id IN (SELECT id FROM deliveries WHERE state = :state AND lease_until <= :now"
+        " ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    )
+    claimed = connection.execute(
+        sa.text("UPDATE deliveries SET state = 'pending', lease_until = NULL" + late),
+        {"state": State.CLAIMED, "now": now, "limit": SWEEP_BATCH},
+    ).rowcount
+    after = "state = 'retry', next_attempt_at = :now" if resend_unknown else "state = 'unknown'"
+    why = "the worker ended while sending; outcome unknown"
+    sending = connection.execute(
+        sa.text(
+            f"UPDATE deliveries SET {after}, lease_until = NULL,"
+            " reason = CASE WHEN reason = '' THEN :why ELSE reason END" + late
+        ),
+        {"state": State.SENDING, "now": now, "why": why, "limit": SWEEP_BATCH},
+    ).rowcount
+    return claimed + sending
+
+
+def claim(
+    connection: sa.Connection, now: datetime, lease: timedelta, limit: int, after: Place | None = None
+) -> Taken:
+    """Takes deliveries that are due into one worker's hands, oldest first, those behind `after` only.
+
+    What belongs to a paused campaign is put off until the pause ends.
+    """
+    due = connection.execute(
+        sa.text(
+            "SELECT d.id, d.next_attempt_at, p.paused_until FROM deliveries AS d"
+            " LEFT JOIN campaign_pauses AS p ON p.event_id = d.event_id AND p.kind = d.kind"
+            "  AND p.paused_until > :now"
+            " WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= :now"
+            + (" AND (d.next_attempt_at, d.id) > (:at, :id)" if after else "")
+            + " ORDER BY d.next_attempt_at, d.id LIMIT :limit FOR UPDATE OF d SKIP LOCKED"
+        ),
+        {"now": now, "limit": limit} | ({"at": after[0], "id": after[1]} if after else {}),
+    ).all()
+    if not due:
+        return Taken([], 0, None)
+    rested = [(row.id, row.paused_until) for row in due if row.paused_until is not None]
+    if rested:
+        _put_off(connection, rested)
+    ids = [row.id for row in due if row.paused_until is None]
+    claims = _take(connection, ids, now, lease) if ids else []
+    return Taken(claims, len(due), (due[-1].next_attempt_at, due[-1].id))
+
+
+def _put_off(connection: sa.Connection, rows: Sequence[tuple[int, datetime]]) -> None:
+    connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET next_attempt_at = late.until"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:until AS timestamptz[])) AS late(id, until)"
+            " WHERE d.id = late.id"
+        ),
+        {"ids": [id_ for id_, _ in rows], "until": [until for _, until in rows]},
+    )
+
+
+def _take(connection: sa.Connection, ids: list[int], now: datetime, lease: timedelta) -> list[Claim]:
+    rows = connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET state = 'claimed', fence = d.fence + 1, lease_until = :until,"
+            "  claimed_at = :now, worker = current_setting('application_name'),"
+            "  composed_at = coalesce(d.composed_at, :now),"
+            "  worded_at = CASE WHEN d.frozen THEN d.worded_at ELSE :now END,"
+            "  address = CASE WHEN d.frozen THEN d.address ELSE h.email END,"
+            "  name = CASE WHEN d.frozen THEN d.name ELSE h.name END,"
+            "  locale = CASE WHEN d.frozen THEN d.locale ELSE h.locale END,"
+            "  content_version = CASE WHEN d.frozen THEN d.content_version ELSE e.sequence END,"
+            "  codes = CASE WHEN d.frozen THEN d.codes ELSE (SELECT array_agg(t.code"
+            "   ORDER BY t.id <> coalesce(d.confirms, ''), t.code) FROM tickets AS t"
+            "   WHERE t.event_id = d.event_id AND t.holder_id = d.holder_id AND t.active"
+            "    AND d.subject_id IN ('', t.id)) END"
+            " FROM holders AS h, events AS e"
+            " WHERE d.id = ANY(CAST(:ids AS bigint[])) AND h.id = d.holder_id AND e.id = d.event_id"
+            " RETURNING d.id, d.fence, d.event_id, d.holder_id, d.kind, d.starts_at, d.composed_at,"
+            "  d.address, d.name, d.locale, d.attempts, d.content_version, d.lead_minutes, d.edition,"
+            "  d.useless_after, d.worded_at, d.codes, d.frozen, d.subject_id, d.confirms, d.known_version,"
+            "  e.organizer_id"
+        ),
+        {"now": now, "until": now + lease, "ids": ids},
+    ).all()
+    claims = _with_contents(connection, rows)
+    if len(claims) < len(ids):
+        _fail_unknown(connection, set(ids) - {c.id for c in claims}, now)
+    return claims
+
+
+def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Claim]:
+    wanted = {(row.event_id, row.content_version) for row in rows}
+    wanted |= {(row.event_id, row.known_version) for row in rows if row.known_version is not None}
+    found = connection.execute(
+        sa.text(
+            "SELECT event_id, version, name, location, timezone, starts_at, ends_at, note, status"
+            " FROM event_contents"
+            " WHERE (event_id, version) IN (SELECT * FROM"
+            " unnest(CAST(:ids AS text[]), CAST(:versions AS bigint[])))"
+        ),
+        {"ids": [event for event, _ in wanted], "versions": [version for _, version in wanted]},
+    )
+    contents = {(c.event_id, c.version): Content(*c[1:]) for c in found}
+    claims = []
+    for row in rows:
+        content = contents.get((row.event_id, row.content_version))
+        if content is None:
+            continue
+        claims.append(
+            Claim(
+                id=row.id,
+                fence=row.fence,
+                event_id=row.event_id,
+                holder_id=row.holder_id,
+                kind=row.kind,
+                starts_at=row.starts_at,
+                composed_at=row.composed_at,
+                address=row.address,
+                name=row.name,
+                locale=row.locale,
+                event_name=content.name,
+                location=content.location,
+                timezone=content.timezone,
+                attempts=row.attempts,
+                lead_minutes=row.lead_minutes,
+                edition=row.edition,
+                codes=tuple(row.codes or ()),
+                content_version=row.content_version,
+                useless_after=row.useless_after,
+                worded_at=row.worded_at,
+                frozen=row.frozen,
+                subject_id=row.subject_id,
+                confirms=row.confirms,
+                organizer_id=row.organizer_id,
+                note=content.note,
+                ends_at=content.ends_at,
+                known=contents.get((row.event_id, row.known_version)),
+            )
+        )
+    return claims
+
+
+def _fail_unknown(connection: sa.Connection, ids: Iterable[int], now: datetime) -> None:
+    # They would stand at the head of what is due for ever.
+    connection.execute(
+        sa.text(
+            "UPDATE deliveries SET state = 'failed', finished_at = :now, lease_until = NULL,"
+            " reason = 'nothing is known of the person or the event' WHERE id = ANY(CAST(:ids AS bigint[]))"
+        ),
+        {"ids": list(ids), "now": now},
+    )
+
+
+def mark_sending(
+    connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta
+) -> set[int]:
+    """Makes `sending` durable for those whose fence still holds; returns their ids.
+
+    The same call again, after a commit of which nobody knows, finds the same rows: nothing was sent yet.
+    """
+    rows = connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1, frozen = true,"
+            "  lease_until = :until, sending_at = :now"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
+            "  AS mine(id, fence, attempts)"
+            " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
+            " RETURNING d.id"
+        ),
+        {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
+    )
+    return set(rows.scalars())
+
+
+def renew(connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta) -> None:
+    """Holds on to what a living worker has in hand or on the wire."""
+    connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET lease_until = :until"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS mine(id, fence)"
+            " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
+        ),
+        {**_fences(claims), "until": now + lease},
+    )
+
+
+def release(connection: sa.Connection, claims: Sequence[Claim]) -> None:
+    """Gives claimed deliveries back that this worker will not send now."""
+    connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET state = 'pending', lease_until = NULL"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS mine(id, fence)"
+            " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state = 'claimed'"
+        ),
+        _fences(claims),
+    )
+
+
+def record(
+    connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime
+) -> dict[int, float | None]:
+    """Writes results; returns the ids whose fence held, with how late the finished ones were in seconds.
+    The others' results count for nothing.
+
+    An answer that comes after its lease ended is still the truth while nobody else has claimed the row.
+    """
+    rows = connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET state = r.state, answer_code = r.code, answer_text = r.answer,"
+            "  attempts = r.attempts, lease_until = NULL, frozen = r.frozen,"
+            # What was taken back while it was on the wire keeps the reason.
+            "  reason = CASE WHEN r.state <> 'accepted' AND d.useless_after <= :now THEN d.reason"
+            "   ELSE '' END,"
+            "  finished_at = CASE WHEN r.state = 'retry' THEN NULL ELSE CAST(:now AS timestamptz) END,"
+            "  next_attempt_at = coalesce(r.next_at, d.next_attempt_at)"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:states AS text[]),"
+            "  CAST(:codes AS int[]), CAST(:answers AS text[]), CAST(:attempts AS int[]),"
+            "  CAST(:frozen AS boolean[]), CAST(:next_at AS timestamptz[]))"
+            "  AS r(id, fence, state, code, answer, attempts, frozen, next_at)"
+            " WHERE d.id = r.id AND d.fence = r.fence"
+            f"  AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id, {_LATE} AS late"
+        ),
+        {
+            **_fences([claim for claim, _ in results]),
+            "now": now,
+            "states": [r.state.value for _, r in results],
+            "codes": [r.answer.code for _, r in results],
+            "answers": [r.answer.text[:500] for _, r in results],
+            "attempts": [c.attempts + (not r.answer.untried) for c, r in results],
+            "frozen": [r.answer.accepted or r.answer.unknown or c.frozen for c, r in results],
+            "next_at": [r.next_attempt_at for _, r in results],
+        },
+    )
+    kept: dict[int, float | None] = {row.id: row.late for row in rows}
+    _note(connection, [(c, r) for c, r in results if c.id in kept and r.state != State.ACCEPTED], now)
+    return kept
+
+
+def _note(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime) -> None:
+    if not results:
+        return
+    connection.execute(
+        sa.text(
+            "INSERT INTO delivery_attempts (delivery_id, at, worker, state, code, answer) VALUES"
+            " (:id, :now, current_setting('application_name'), :state, :code, :answer)"
+        ),
+        [
+            {"id": c.id, "now": now, "state": r.state, "code": r.answer.code, "answer": r.answer.text[:500]}
+            for c, r in results
+        ],
+    )
+
+
+def accept_and_mark(
+    connection: sa.Connection,
+    accepted: Sequence[tuple[Claim, Answer]],
+    claims: Sequence[Claim],
+    offset: timedelta,
+    lease: timedelta,
+) -> tuple[dict[int, float | None], set[int]]:
+    """record() and mark_sending() of a round in which every mail was accepted, in one statement.
+
+    Returns (ids recorded with how late they were in seconds, ids that may be sent).
+    One round trip: six of them were half of a round's time.
+    """
+    rows = connection.execute(
+        sa.text(
+            "WITH done AS (UPDATE deliveries AS d SET state = 'accepted', answer_code = r.code,"
+            "   answer_text = r.answer, lease_until = NULL, reason = '',"
+            "   finished_at = clock_timestamp() + CAST(:offset AS interval)"
+            "  FROM unnest(CAST(:done_ids AS bigint[]), CAST(:done_fences AS bigint[]),"
+            "   CAST(:codes AS int[]), CAST(:answers AS text[])) AS r(id, fence, code, answer)"
+            "  WHERE d.id = r.id AND d.fence = r.fence"
+            "   AND d.state IN ('sending', 'retry', 'unknown', 'expired')"
+            f"  RETURNING d.id, {_LATE} AS late),"
+            " marked AS (UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1,"
+            "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval),"
+            "   sending_at = clock_timestamp() + CAST(:offset AS interval)"
+            "  FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
+            "   AS mine(id, fence, attempts)"
+            "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
+            "  RETURNING d.id)"
+            " SELECT id, true AS recorded, late FROM done UNION ALL SELECT id, false, NULL FROM marked"
+        ),
+        {
+            **_fences(claims),
+            "attempts": [c.attempts for c in claims],
+            "done_ids": [c.id for c, _ in accepted],
+            "done_fences": [c.fence for c, _ in accepted],
+            "codes": [a.code for _, a in accepted],
+            "answers": [a.text[:500] for _, a in accepted],
+            "offset": offset,
+            "until": offset + lease,
+        },
+    ).all()
+    kept: dict[int, float | None] = {row.id: row.late for row in rows if row.recorded}
+    return kept, {row.id for row in rows if not row.recorded}
+
+
+def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:
+    return {"ids": [c.id for c in claims], "fences": [c.fence for c in claims]}
+
+
+def pause_campaign(
+    connection: sa.Connection, event_id: str, kind: str, reason: str, now: datetime, until: datetime
+) -> None:
+    """Lets the mails of one event and kind rest until then."""
+    connection.execute(
+        sa.text(
+            "INSERT INTO campaign_pauses VALUES (:event, :kind, :reason, :now, :until)"
+            " ON CONFLICT (event_id, kind) DO UPDATE"
+            " SET reason = :reason, paused_at = :now, paused_until = :until"
+        ),
+        {"event": event_id, "kind": kind, "reason": reason[:500], "now": now, "until": until},
+    )
+
+
+def resume_campaign(connection: sa.Connection, event_id: str, kind: str) -> None:
+    """Ends a pause; what was put off is due at once."""
+    connection.execute(
+        sa.text(
+            "WITH over AS (DELETE FROM campaign_pauses WHERE event_id = :event AND kind = :kind"
+            "  RETURNING event_id, kind, paused_until)"
+            " UPDATE deliveries AS d SET next_attempt_at = now() FROM over"
+            " WHERE d.event_id = over.event_id AND d.kind = over.kind AND d.state IN ('pending', 'retry')"
+            "  AND d.next_attempt_at = over.paused_until"
+        ),
+        {"event": event_id, "kind": kind},
+    )
+
+
+def pauses(connection: sa.Connection, event_id: str) -> list[sa.Row]:
+    """(kind, reason, paused_at, paused_until) of the campaigns of an event that rest, or did."""
+    return list(
+        connection.execute(
+            sa.text(
+                "SELECT kind, reason, paused_at, paused_until FROM campaign_pauses"
+                " WHERE event_id = :event ORDER BY kind"
+            ),
+            {"event": event_id},
+        )
+    )
