@@ -21,11 +21,13 @@ _LOAD = (
     "INSERT INTO events (id, sequence, name, location, timezone, starts_at, status)"
     " VALUES ('e', 1, :name, 'Taman Fatahillah, Jakarta', 'Asia/Jakarta',"
     "  now() + interval '3 hours', 'scheduled')",
-    "INSERT INTO event_contents VALUES ('e', 1, :name, 'Taman Fatahillah, Jakarta', 'Asia/Jakarta')",
+    "INSERT INTO event_contents (event_id, version, name, location, timezone, starts_at)"
+    " SELECT id, 1, name, location, timezone, starts_at FROM events",
     "INSERT INTO holders (id, sequence, name, email, locale) SELECT 'h' || n, 1, 'Sari Dewi ' || n,"
     " 'h' || n || '@dicoevent.example', CASE n % 2 WHEN 0 THEN 'id' ELSE 'en' END"
     " FROM generate_series(1, :count) AS n",
-    "INSERT INTO tickets SELECT 't' || n, 'e', 'h' || n, 'CODE' || n, true, 1"
+    "INSERT INTO tickets (id, event_id, holder_id, code, active, sequence, ordered_at)"
+    " SELECT 't' || n, 'e', 'h' || n, 'CODE' || n, true, 1, now() - interval '1 day'"
     " FROM generate_series(1, :count) AS n",
 )
 _TRIGGER = (

@@ -38,6 +38,7 @@ class Parts:
             "NOTIFICATIONS_DATABASE_URL": self.database_url,
             "CELERY_BROKER_URL": self.redis_url,
             "SERVICE_TOKEN": "bench",
+            "LINK_SECRET": "bench-bench-bench-bench-bench-bench",
             "LOG_LEVEL": "warning",
             "ACCOUNTS_URL": "http://127.0.0.1:9",
             "EVENTS_URL": "http://127.0.0.1:9",

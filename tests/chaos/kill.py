@@ -85,10 +85,12 @@ class Trial:
             for statement in (
                 "INSERT INTO events (id, sequence, name, location, timezone, starts_at, status)"
                 " VALUES (:e, 1, 'Jazz', 'Jakarta', 'UTC', now() + interval '300 days', 'scheduled')",
-                "INSERT INTO event_contents VALUES (:e, 1, 'Jazz', 'Jakarta', 'UTC')",
+                "INSERT INTO event_contents (event_id, version, name, location, timezone, starts_at)"
+                " SELECT id, 1, name, location, timezone, starts_at FROM events WHERE id = :e",
                 "INSERT INTO holders (id, sequence, name, email, locale) SELECT :e || 'h' || n, 1, 'Sari',"
                 " :e || 'h' || n || '@dicoevent.example', 'en' FROM generate_series(1, :n) AS n",
-                "INSERT INTO tickets SELECT :e || 't' || n, :e, :e || 'h' || n, 'C', true, 1"
+                "INSERT INTO tickets (id, event_id, holder_id, code, active, sequence, ordered_at)"
+                " SELECT :e || 't' || n, :e, :e || 'h' || n, 'C', true, 1, now() - interval '1 day'"
                 " FROM generate_series(1, :n) AS n",
                 "INSERT INTO reminder_schedules (event_id, kind, lead_minutes, starts_at, due_at, state)"
                 " SELECT id, 'reminder', 120, starts_at, now(), 'pending' FROM events WHERE id = :e",

@@ -138,7 +138,7 @@ _DUE = (
     ("state = 'claimed' AND lease_until <= now() ORDER BY lease_until LIMIT 500", "deliveries_leased"),
     ("state = 'sending' AND lease_until <= now() ORDER BY lease_until LIMIT 500", "deliveries_leased"),
     (
-        f"{_WAITING} AND finished_at IS NULL AND starts_at <= now() ORDER BY starts_at LIMIT 500",
+        f"{_WAITING} AND finished_at IS NULL AND useless_after <= now() ORDER BY useless_after LIMIT 500",
         "deliveries_expiring",
     ),
 )
@@ -150,8 +150,9 @@ def test_no_old_row_costs_a_tick_anything(it: Trial) -> None:
         connection.execute(
             sa.text(
                 "INSERT INTO deliveries (event_id, kind, lead_minutes, starts_at, holder_id, due_at, state,"
-                " next_attempt_at, finished_at) SELECT 'old', 'reminder', 120, now() - interval '1 day',"
-                " 'x' || n, now() - interval '1 day', 'accepted', now() - interval '1 day', now()"
+                " next_attempt_at, finished_at, useless_after)"
+                " SELECT 'old', 'reminder', 120, now() - interval '1 day',"
+                " 'x' || n, now() - interval '1 day', 'accepted', now() - interval '1 day', now(), now()"
                 " FROM generate_series(1, 20000) AS n"
             )
         )
