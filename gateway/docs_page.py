@@ -39,8 +39,8 @@ code { font-size: .9em; }
 <body>
 <h1>DicoEvent API</h1>
 <p>As data: <a href="/openapi.json">/openapi.json</a>. An operation marked <em class="token">token</em>
-needs one of <code>POST /api/login/</code>, sent as <code>Authorization: Bearer TOKEN</code>. Every path answers with and
-without its closing slash.</p>
+needs one of <code>POST /api/login/</code>, sent as <code>Authorization: Bearer TOKEN</code>. Every path
+answers with and without its closing slash.</p>
 """
 
 
