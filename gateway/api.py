@@ -9,6 +9,8 @@ from gateway import docs_page
 from gateway.access_log import AccessLog
 from gateway.cors import Cors
 from gateway.errors import (
+    BodyTooLargeError,
+    FileTooLargeError,
     GatewayError,
     MethodRefusedError,
     NotRoutedError,
@@ -95,6 +97,9 @@ class Gateway:
             else:
                 await self._admit(request.method, route, caller)
                 response = await self._proxy.forward(request, route.service, caller, stamp)
+        except BodyTooLargeError as error:
+            field = route.oversize_field if route else ""
+            response = (FileTooLargeError(field) if field else error).response()
         except GatewayError as error:
             response = error.response()
         if not response.prepared:
