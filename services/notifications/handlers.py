@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, store, suppression
+from services.notifications import planning, projections, recipients, store, suppression, traces
 from services.notifications.errors import UnknownEvent
 from services.notifications.projections import Change
 from services.notifications.schedule import ORDER_IS_HISTORY, kind_of_run, leads_of
@@ -98,6 +98,7 @@ class MessageHandlers:
                 recipients.withdraw_ticket(connection, data.ticket.id, now)
                 self._lost(connection, *before, now)
             self._follow_order(connection, data, confirm)
+            traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
         now = self._now(connection)
