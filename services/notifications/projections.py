@@ -160,11 +160,11 @@ def apply_ticket(
     return _upsert_newer(connection, tickets, ticket_id, values)
 
 
-def holder_of(connection: sa.Connection, ticket_id: str) -> str | None:
-    """Who holds a ticket now."""
-    return connection.scalar(
-        sa.select(tickets.c.holder_id).where(tickets.c.id == ticket_id, tickets.c.active)
-    )
+def holding_of(connection: sa.Connection, ticket_id: str) -> tuple[str, str] | None:
+    """(event, holder) of a ticket that somebody holds now."""
+    query = sa.select(tickets.c.event_id, tickets.c.holder_id)
+    row = connection.execute(query.where(tickets.c.id == ticket_id, tickets.c.active)).one_or_none()
+    return None if row is None else (row.event_id, row.holder_id)
 
 
 def find_holder(connection: sa.Connection, holder_id: str) -> sa.Row | None:
