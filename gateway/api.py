@@ -18,10 +18,12 @@ from gateway.errors import (
 )
 from gateway.headers import REQUEST_ID, Caller, identify, secure
 from gateway.limits import RateLimiter
+from gateway.metrics import observe
 from gateway.openapi import Catalogue
 from gateway.proxy import Proxy
 from gateway.routes import METHODS, Route, Routes
 from gateway.settings import Settings
+from shared.tracing import span
 
 Page = Callable[[], Awaitable[web.Response]]
 # A service that was away is in the document again soon after.
@@ -66,12 +68,14 @@ class Gateway:
         route = self._routes.find(path)
         status = 500
         try:
-            response = await self._answer(request, path, route, caller)
+            with span(f"{request.method} gateway", "server", request.headers.get("traceparent")):
+                response = await self._answer(request, path, route, caller)
             status = response.status
         finally:
+            seconds = time.perf_counter() - started
+            upstream = route.service if route else None
+            observe(upstream, status, seconds)
             if self._log:
-                seconds = time.perf_counter() - started
-                upstream = route.service if route else None
                 self._log.note(caller.request_id, request.method, path, status, seconds, upstream)
         return response
 

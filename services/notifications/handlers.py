@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, store, suppression
+from services.notifications import planning, projections, recipients, store, suppression, traces
 from services.notifications.errors import UnknownEvent
 from services.notifications.projections import Change
 from services.notifications.schedule import ORDER_IS_HISTORY, kind_of_run, leads_of
@@ -94,6 +94,7 @@ class MessageHandlers:
             if before not in (None, data.holder.id):
                 self._lost(connection, data.event.id, before, now)
             self._follow_order(connection, data, self._confirms(data, envelope, now))
+            traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
         now = self._now(connection)

@@ -5,15 +5,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
-from shared.inbox import store
+from shared.inbox import store, watch
 from shared.messages import Envelope, MessageRefused, parse, read_envelope
-
-log = structlog.get_logger(__name__)
 
 # Applies the typed data of a message in the receiver's transaction.
 Handler = Callable[[Connection, Any, Envelope], None]
@@ -39,10 +36,12 @@ class Receiver:
         """
         try:
             envelope = read_envelope(body)
-            data = self._parse(envelope)
-            with self._one_at_a_time, self._engine.begin() as connection:
-                self._apply(connection, envelope, data)
-                complete = self._step(connection, envelope)
+            with watch.applying(envelope):
+                data = self._parse(envelope)
+                with self._one_at_a_time, self._engine.begin() as connection:
+                    fresh = self._apply(connection, envelope, data)
+                    complete = self._step(connection, envelope)
+                watch.taken(envelope, fresh)
         except (MessageRefused, DataError, IntegrityError) as error:
             self.bury(body, _reason(error))
             return
@@ -60,40 +59,60 @@ class Receiver:
     def _take_smooth_batch(
         self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
     ) -> None:
+        noted: list[tuple[Envelope, bool]] = []
         with self._one_at_a_time, self._engine.begin() as connection:
-            taken, refused = [], []
-            for body in envelopes:
-                try:
-                    envelope = read_envelope(body)
-                    taken.append((envelope, self._parse(envelope)))
-                except MessageRefused as error:
-                    refused.append((body, str(error)))
+            taken, refused = self._read_all(envelopes)
             fresh = store.note_all(connection, [(e.source, e.id) for e, _ in taken])
             for envelope, data in taken:
                 key = (envelope.source, envelope.id)
+                noted.append((envelope, key in fresh))
                 if key in fresh:
                     fresh.discard(key)
-                    self._handlers[envelope.type](connection, data, envelope)
+                    with watch.applying(envelope):
+                        self._handlers[envelope.type](connection, data, envelope)
             for body, why in refused:
                 store.bury(connection, _as_text(body), why)
-            store.move_cursor(connection, source, epoch, head)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
+        for envelope, new in noted:
+            watch.taken(envelope, new)
+        for _, why in refused:
+            watch.buried(why)
+
+    def _read_all(
+        self, envelopes: Sequence[dict[str, Any]]
+    ) -> tuple[list[tuple[Envelope, BaseModel]], list[tuple[dict[str, Any], str]]]:
+        taken, refused = [], []
+        for body in envelopes:
+            try:
+                envelope = read_envelope(body)
+                taken.append((envelope, self._parse(envelope)))
+            except MessageRefused as error:
+                refused.append((body, str(error)))
+        return taken, refused
 
     def _take_one_by_one(
         self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
     ) -> None:
+        taken: list[tuple[Envelope, bool]] = []
+        refused: list[str] = []
         with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
-                    with connection.begin_nested():
-                        envelope = read_envelope(body)
-                        self._apply(connection, envelope, self._parse(envelope))
+                    envelope = read_envelope(body)
+                    with watch.applying(envelope), connection.begin_nested():
+                        taken.append((envelope, self._apply(connection, envelope, self._parse(envelope))))
                 except (MessageRefused, DataError, IntegrityError) as error:
+                    refused.append(_reason(error))
                     store.bury(connection, _as_text(body), _reason(error))
-            store.move_cursor(connection, source, epoch, head)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
+        for envelope, fresh in taken:
+            watch.taken(envelope, fresh)
+        for why in refused:
+            watch.buried(why)
 
     def bury(self, body: object, reason: str) -> None:
         """Keeps what cannot be taken as a dead letter."""
-        log.warning("message.dead_letter", reason=reason)
+        watch.buried(reason)
         with self._engine.begin() as connection:
             store.bury(connection, _as_text(body), reason)
 
@@ -102,14 +121,22 @@ class Receiver:
             raise MessageRefused(f"unknown message type {envelope.type!r}")
         return parse(envelope)
 
-    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> None:
-        if store.note(connection, envelope.source, envelope.id):
+    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> bool:
+        """Whether the message was new, and so had its effect."""
+        fresh = store.note(connection, envelope.source, envelope.id)
+        if fresh:
             self._handlers[envelope.type](connection, data, envelope)
+        return fresh
 
     def _step(self, connection: Connection, envelope: Envelope) -> bool:
         if envelope.feedposition is None or envelope.feedepoch is None:
             return True
-        return store.advance_cursor(connection, envelope.source, envelope.feedepoch, envelope.feedposition)
+        place = envelope.feedepoch, envelope.feedposition
+        return store.advance_cursor(connection, envelope.source, *place, envelope.id)
+
+
+def _last_id(envelopes: Sequence[dict[str, Any]]) -> str:
+    return str(envelopes[-1].get("id", "")) if envelopes else ""
 
 
 def _reason(error: Exception) -> str:
