@@ -58,7 +58,9 @@ class House:
         app = make_api("feed", {})
         app.include_router(feed_router(self.tickets, "token"))
         url = self.world.engine.url.render_as_string(hide_password=False)
-        settings = read_settings({"NOTIFICATIONS_DATABASE_URL": url, "SERVICE_TOKEN": "token"})
+        settings = read_settings(
+            {"NOTIFICATIONS_DATABASE_URL": url, "SERVICE_TOKEN": "token", "LINK_SECRET": "s" * 32}
+        )
         reader = FeedReader(self.world.engine, {"/tickets": "http://tickets"}, "token")
         reader.receiver = bootstrap.make_receiver(self.world.engine, settings, reader)
         client = TestClient(app, headers={"X-Service-Token": "token"})
