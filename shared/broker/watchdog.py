@@ -1,8 +1,7 @@
 """Ends a consumer that is alive and consumes nothing, so that its supervisor starts it again.
 
-A Celery worker can lose its place at Redis without noticing (https://github.com/celery/celery/discussions/7276).
-The feed keeps its projections right meanwhile, so no row of a feed grows old unread and no queue is missed: what
-shows it is the row that waits longest in the queue and that nobody takes.
+A Celery worker can lose its place at Redis without noticing. The feed keeps its projections right meanwhile, so
+no row of a feed grows old unread; what shows it is the row that waits longest in the queue and nobody takes.
 """
 
 import os
@@ -32,9 +31,9 @@ class Intake:
 class Deafness:
     """How long the same message is the oldest of its queue while the worker takes none."""
 
-    _seen: dict[str, tuple[bytes, int, float]] = field(default_factory=dict)
+    _seen: dict[str, tuple[bytes | str, int, float]] = field(default_factory=dict)
 
-    def age(self, queue: str, oldest: bytes | None, taken: int, now: float) -> float:
+    def age(self, queue: str, oldest: bytes | str | None, taken: int, now: float) -> float:
         """Seconds (of `now`, any monotonic clock) for which nothing moved; 0 when something did."""
         if oldest is None:
             self._seen.pop(queue, None)
