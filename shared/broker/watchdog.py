@@ -1,7 +1,7 @@
 """Ends a consumer that is alive and consumes nothing, so that its supervisor starts it again.
 
-A Celery worker can lose its place at Redis without noticing. The feed keeps its projections right meanwhile, so
-no row of a feed grows old unread; what shows it is the row that waits longest in the queue and nobody takes.
+A Celery worker can lose its place at Redis without noticing. The feed keeps its projections right meanwhile,
+so no row of a feed grows old unread; what shows it is the row that waits longest in the queue untaken.
 """
 
 import os

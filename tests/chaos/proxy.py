@@ -9,7 +9,7 @@ SLOW_SECONDS = 0.2
 
 
 class Link:
-    """Listens on a free port of 127.0.0.1 and passes on what comes; `delay` and `cut` may change at any time."""
+    """Listens on a free port of 127.0.0.1 and passes on what comes; it may become slow or cut at any time."""
 
     def __init__(self, name: str, target: int) -> None:
         self.name = name
