@@ -125,7 +125,8 @@ def run_delivery(settings: Settings) -> None:
     app.task(name=tasks.WAKE_TASK)(wake)
     listener.start()
     thread = run_until_dead(loop, on_death=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
+    # Its sweep stands in for wake-ups, and it must not be ended in the middle of a mail: no watchdog.
+    run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None, patience=None)
     loop.stop()
     listener.stop()
     thread.join(settings.reminders.grace.total_seconds() + 5)

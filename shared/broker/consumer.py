@@ -20,6 +20,7 @@ class KeepingConsumer(Consumer):
         handle = super().create_task_handler(*args, **kwargs)
 
         def on_message(message: Any) -> None:
+            self.app.intake.count += 1
             try:
                 handle(message)
             except (KeyError, TypeError, AttributeError, ValueError) as error:
