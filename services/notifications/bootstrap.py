@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from services.notifications import tasks
 from services.notifications.handlers import MessageHandlers
+from services.notifications.intake import Intake
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
@@ -22,7 +23,8 @@ from shared.messages import SHAPES
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
     handlers = MessageHandlers(settings.reminders)
-    return Receiver(engine, handlers.table(), on_gap=reader.wake if reader else None)
+    on_gap = reader.wake if reader else None
+    return Receiver(engine, handlers.table(), on_gap, take_all=Intake(handlers).take_all)
 
 
 def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from shared.messages import MessageRefused
 
 log = structlog.get_logger(__name__)
 
-_DATABASE_PAUSE_SECONDS = 1.0
+DATABASE_PAUSE_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5.0
 
 
@@ -25,6 +25,8 @@ class MessageReceiver(Protocol):
     """Where messages go: shared.inbox.Receiver."""
 
     def receive(self, body: object) -> None: ...
+
+    def receive_many(self, bodies: Sequence[object]) -> None: ...
 
     def bury(self, body: object, reason: str) -> None: ...
 
@@ -41,7 +43,8 @@ def envelope_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
 def wire_receiver(app: Celery, receiver: MessageReceiver, types: Iterable[str]) -> None:
     """Makes a task of each message type, and the receiver the place for everything else."""
     app.receiver = receiver
-    for message_type in types:
+    app.message_types = frozenset(types)
+    for message_type in app.message_types:
         app.task(name=message_type)(_message_task(receiver))
 
 
@@ -65,7 +68,7 @@ def or_again(work: Callable[[], None]) -> None:
         work()
     except (DBAPIError, PoolTimeout) as error:
         log.warning("message.database_away", error=str(error).strip())
-        time.sleep(_DATABASE_PAUSE_SECONDS)
+        time.sleep(DATABASE_PAUSE_SECONDS)
         raise Reject(error, requeue=True) from error
 
 
@@ -75,7 +78,7 @@ def take(app: Celery, message: Any, work: Callable[[MessageReceiver], None]) -> 
         work(app.receiver)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("message.database_away", error=str(error).strip())
-        time.sleep(_DATABASE_PAUSE_SECONDS)
+        time.sleep(DATABASE_PAUSE_SECONDS)
         message.requeue()
     else:
         message.ack()

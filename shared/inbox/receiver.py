@@ -1,14 +1,17 @@
 """Takes messages in: once each, whatever the queue does, and the bad ones into the dead letters."""
 
 import json
+import random
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
+from psycopg2.errors import DeadlockDetected
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from shared.inbox import store
 from shared.messages import Envelope, MessageRefused, parse, read_envelope
@@ -17,17 +20,29 @@ log = structlog.get_logger(__name__)
 
 # Applies the typed data of a message in the receiver's transaction.
 Handler = Callable[[Connection, Any, Envelope], None]
+# Applies many, with the effect of their handlers called one after the other.
+BatchHandler = Callable[[Connection, Sequence[tuple[Any, Envelope]]], None]
+_DEADLOCK_TRIES = 5
+T = TypeVar("T")
 
 
 class Receiver:
-    """The door behind which a service's handlers live: `handlers` maps a message type to its handler."""
+    """The door behind which a service's handlers live: `handlers` maps a message type to its handler.
+
+    `take_all` is for a service that has a faster way for many messages; else they go one by one.
+    """
 
     def __init__(
-        self, engine: Engine, handlers: Mapping[str, Handler], on_gap: Callable[[], None] | None = None
+        self,
+        engine: Engine,
+        handlers: Mapping[str, Handler],
+        on_gap: Callable[[], None] | None = None,
+        take_all: BatchHandler | None = None,
     ) -> None:
         self._engine = engine
         self._handlers = handlers
         self._on_gap = on_gap or (lambda: None)
+        self._take_all = take_all or self._take_each
         # Queue and feed bring the same facts at the same time: two transactions would lock each other.
         self._one_at_a_time = threading.Lock()
 
@@ -49,34 +64,85 @@ class Receiver:
         if not complete:
             self._on_gap()
 
-    def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
-        """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+    def receive_many(self, bodies: Sequence[object]) -> None:
+        """Takes what the queue has at hand in one transaction; as receive() for each of them."""
+        good, bad = self._sort(bodies)
+
+        def work(connection: Connection) -> bool:
+            self._apply_all(connection, good, bad)
+            steps = [self._step_all(connection, *place) for place in _places(good).items()]
+            return all(steps)
+
         try:
-            self._take_smooth_batch(source, epoch, envelopes, head)
+            complete = self._transact(work)
         except (DataError, IntegrityError):
             # Nothing of it was taken; now each message for itself, to find the bad ones.
+            for body in bodies:
+                self.receive(body)
+            return
+        if not complete:
+            self._on_gap()
+
+    def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
+        """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
+        good, bad = self._sort(envelopes)
+
+        def work(connection: Connection) -> None:
+            self._apply_all(connection, good, bad)
+            store.move_cursor(connection, source, epoch, head)
+
+        try:
+            self._transact(work)
+        except (DataError, IntegrityError):
             self._take_one_by_one(source, epoch, envelopes, head)
 
-    def _take_smooth_batch(
-        self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
+    def _sort(
+        self, bodies: Sequence[object]
+    ) -> tuple[list[tuple[Envelope, BaseModel]], list[tuple[object, str]]]:
+        """The readable messages, and the others with their reasons."""
+        good, bad = [], []
+        for body in bodies:
+            try:
+                envelope = read_envelope(body)
+                good.append((envelope, self._parse(envelope)))
+            except MessageRefused as error:
+                bad.append((body, str(error)))
+        return good, bad
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        """Does the work in a transaction of its own, again if another process's got into its way."""
+        for left in reversed(range(_DEADLOCK_TRIES)):
+            try:
+                with self._one_at_a_time, self._engine.begin() as connection:
+                    return work(connection)
+            except OperationalError as error:
+                if not isinstance(error.orig, DeadlockDetected) or not left:
+                    raise
+                log.info("message.deadlock", left=left)
+                time.sleep(random.uniform(0.01, 0.1))
+        raise AssertionError("the last try returned or raised")
+
+    def _apply_all(
+        self,
+        connection: Connection,
+        good: Sequence[tuple[Envelope, BaseModel]],
+        bad: Sequence[tuple[object, str]],
     ) -> None:
-        with self._one_at_a_time, self._engine.begin() as connection:
-            taken, refused = [], []
-            for body in envelopes:
-                try:
-                    envelope = read_envelope(body)
-                    taken.append((envelope, self._parse(envelope)))
-                except MessageRefused as error:
-                    refused.append((body, str(error)))
-            fresh = store.note_all(connection, [(e.source, e.id) for e, _ in taken])
-            for envelope, data in taken:
-                key = (envelope.source, envelope.id)
-                if key in fresh:
-                    fresh.discard(key)
-                    self._handlers[envelope.type](connection, data, envelope)
-            for body, why in refused:
-                store.bury(connection, _as_text(body), why)
-            store.move_cursor(connection, source, epoch, head)
+        fresh = store.note_all(connection, [(envelope.source, envelope.id) for envelope, _ in good])
+        new = []
+        for envelope, data in good:
+            key = (envelope.source, envelope.id)
+            if key in fresh:
+                fresh.discard(key)
+                new.append((data, envelope))
+        self._take_all(connection, new)
+        for body, why in bad:
+            log.warning("message.dead_letter", reason=why)
+            store.bury(connection, _as_text(body), why)
+
+    def _take_each(self, connection: Connection, messages: Sequence[tuple[Any, Envelope]]) -> None:
+        for data, envelope in messages:
+            self._handlers[envelope.type](connection, data, envelope)
 
     def _take_one_by_one(
         self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
@@ -110,6 +176,18 @@ class Receiver:
         if envelope.feedposition is None or envelope.feedepoch is None:
             return True
         return store.advance_cursor(connection, envelope.source, envelope.feedepoch, envelope.feedposition)
+
+    def _step_all(self, connection: Connection, place: tuple[str, str], positions: Sequence[int]) -> bool:
+        return store.advance_cursor_over(connection, *place, positions)
+
+
+def _places(good: Sequence[tuple[Envelope, BaseModel]]) -> dict[tuple[str, str], list[int]]:
+    """(source, epoch) -> the feed positions of messages."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for envelope, _ in good:
+        if envelope.feedposition is not None and envelope.feedepoch is not None:
+            places.setdefault((envelope.source, envelope.feedepoch), []).append(envelope.feedposition)
+    return places
 
 
 def _reason(error: Exception) -> str:

@@ -65,6 +65,22 @@ def advance_cursor(connection: sa.Connection, source: str, epoch: str, position:
     return known_epoch == epoch and known >= position
 
 
+def advance_cursor_over(connection: sa.Connection, source: str, epoch: str, positions: Sequence[int]) -> bool:
+    """As advance_cursor over many positions at once, in any order."""
+    known_epoch, known = cursor_of(connection, source)
+    if known_epoch != epoch:
+        return False
+    reached, taken = known, set(positions)
+    while reached + 1 in taken:
+        reached += 1
+    if reached > known:
+        # Who moved it meanwhile may have left a hole behind these; the feed tells.
+        here = (cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == known)
+        if not connection.execute(sa.update(cursors).where(*here).values(position=reached)).rowcount:
+            return False
+    return reached >= max(taken)
+
+
 def bury(connection: sa.Connection, body: str, reason: str) -> None:
     """Keeps a message that cannot be taken, with its reason."""
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
