@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +22,18 @@ ROOT = Path(__file__).parent
 # They need a Docker engine: scripts/test --compose.
 collect_ignore = ["tests/compose"]
 _numbers = itertools.count()
+# Hundreds of databases are made, each of some hundred files: in memory that costs a third.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only the parent of a private folder
+_ENOUGH_BYTES = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the servers in the process that hands out the tests; the workers get their addresses."""
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    folder = tempfile.TemporaryDirectory(prefix="dicoevent-test-", ignore_cleanup_errors=True)
+    folder = tempfile.TemporaryDirectory(
+        prefix="dicoevent-test-", dir=_server_folder(), ignore_cleanup_errors=True
+    )
     os.environ["TEST_HOME"] = folder.name
     contexts = [embedded_postgres(Path(folder.name) / "pg"), embedded_redis(Path(folder.name) / "redis")]
     os.environ["TEST_POSTGRES_URL"], os.environ["TEST_REDIS_URL"] = [c.__enter__() for c in contexts]
@@ -38,6 +44,20 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.cleanup()
 
     config.add_cleanup(stop)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs all tests of the whole system, so that one system is started and not one for each."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+def _server_folder() -> str | None:
+    """Where the servers' folder is made; None says the usual place for temporary files."""
+    roomy = os.access(_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH_BYTES
+    return str(_MEMORY) if roomy else None
 
 
 def _execute(statement: sql.Composable) -> None:

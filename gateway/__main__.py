@@ -10,7 +10,8 @@ import structlog
 
 from gateway.bootstrap import running
 from gateway.settings import Settings, SettingsError, load
-from shared import logging
+from shared import logging, watching
+from shared.settings import SettingError
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +21,8 @@ def main() -> int:
     logging.configure("gateway")
     try:
         settings = load(os.environ)
-    except SettingsError as error:
+        watching.start("gateway", os.environ)
+    except (SettingsError, SettingError) as error:
         log.error("wrong_setting", detail=str(error))
         return 2
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

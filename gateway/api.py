@@ -9,6 +9,8 @@ from gateway import docs_page
 from gateway.access_log import AccessLog
 from gateway.cors import Cors
 from gateway.errors import (
+    BodyTooLargeError,
+    FileTooLargeError,
     GatewayError,
     MethodRefusedError,
     NotRoutedError,
@@ -18,10 +20,12 @@ from gateway.errors import (
 )
 from gateway.headers import REQUEST_ID, Caller, identify, secure
 from gateway.limits import RateLimiter
+from gateway.metrics import observe
 from gateway.openapi import Catalogue
 from gateway.proxy import Proxy
 from gateway.routes import METHODS, Route, Routes
 from gateway.settings import Settings
+from shared.tracing import span
 
 Page = Callable[[], Awaitable[web.Response]]
 # A service that was away is in the document again soon after.
@@ -66,12 +70,14 @@ class Gateway:
         route = self._routes.find(path)
         status = 500
         try:
-            response = await self._answer(request, path, route, caller)
+            with span(f"{request.method} gateway", "server", request.headers.get("traceparent")):
+                response = await self._answer(request, path, route, caller)
             status = response.status
         finally:
+            seconds = time.perf_counter() - started
+            upstream = route.service if route else None
+            observe(upstream, status, seconds)
             if self._log:
-                seconds = time.perf_counter() - started
-                upstream = route.service if route else None
                 self._log.note(caller.request_id, request.method, path, status, seconds, upstream)
         return response
 
@@ -91,6 +97,9 @@ class Gateway:
             else:
                 await self._admit(request.method, route, caller)
                 response = await self._proxy.forward(request, route.service, caller, stamp)
+        except BodyTooLargeError as error:
+            field = route.oversize_field if route else ""
+            response = (FileTooLargeError(field) if field else error).response()
         except GatewayError as error:
             response = error.response()
         if not response.prepared:

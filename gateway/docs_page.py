@@ -26,6 +26,9 @@ h2 { margin-top: 2.5rem; text-transform: capitalize; }
 details { border: 1px solid #8884; border-radius: .4rem; margin: .4rem 0; padding: .2rem .8rem; }
 summary { cursor: pointer; padding: .3rem 0; }
 summary b { display: inline-block; width: 4.5rem; }
+summary:hover { text-decoration: underline; }
+.token { font: .75rem system-ui, sans-serif; border: 1px solid #8886; border-radius: .8rem;
+  padding: 0 .5rem; }
 summary span { opacity: .75; margin-left: .6rem; }
 table { border-collapse: collapse; width: 100%; margin: .3rem 0 .8rem; }
 th, td { border-top: 1px solid #8884; padding: .25rem .8rem .25rem 0; vertical-align: top; text-align: left; }
@@ -35,9 +38,9 @@ code { font-size: .9em; }
 </head>
 <body>
 <h1>DicoEvent API</h1>
-<p>As data: <a href="/openapi.json">/openapi.json</a>. An operation with a lock &#128274; needs a token of
-<code>POST /api/login/</code>, sent as <code>Authorization: Bearer TOKEN</code>. Every path answers with and
-without its closing slash.</p>
+<p>As data: <a href="/openapi.json">/openapi.json</a>. An operation marked <em class="token">token</em>
+needs one of <code>POST /api/login/</code>, sent as <code>Authorization: Bearer TOKEN</code>. Every path
+answers with and without its closing slash.</p>
 """
 
 
@@ -61,7 +64,10 @@ def render(document: Document) -> str:
 def _operation(
     document: Document, method: str, path: str, item: Document, operation: Document
 ) -> Iterator[str]:
-    lock = " &#128274;" if operation.get("security") else ""
+    ways = operation.get("security", ())
+    # An empty way among them: it can be asked without a token too.
+    needs = bool(ways) and {} not in ways
+    lock = ' <em class="token">token</em>' if needs else ""
     yield f"<details><summary><b>{escape(method.upper())}</b> <code>{escape(path)}</code>{lock}"
     yield f"<span>{escape(str(operation.get('summary', '')))}</span></summary>\n"
     if text := operation.get("description"):

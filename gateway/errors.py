@@ -62,6 +62,21 @@ class BodyTooLargeError(GatewayError):
         super().__init__(f"The request body may have at most {limit} bytes.")
 
 
+class FileTooLargeError(GatewayError):
+    """As BodyTooLargeError, where the contract wants 400 that names the form's field."""
+
+    status = HTTPStatus.BAD_REQUEST
+    detail = "The file is too large."
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self._field = field
+
+    def response(self) -> web.Response:
+        """The answer to the client."""
+        return problem(self.status, str(self), self.headers, {self._field: [str(self)]})
+
+
 class TooManyAttemptsError(GatewayError):
     """One client has used one route too often."""
 
@@ -96,14 +111,19 @@ class UpstreamSlowError(GatewayError):
     detail = "The service did not answer in time."
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An error answer: `{"type", "title", "status", "detail", "errors": {}}`."""
+def problem(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: Mapping[str, list[str]] | None = None,
+) -> web.Response:
+    """An error answer: `{"type", "title", "status", "detail", "errors": {field: [..]}}`."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
-        "errors": {},
+        "errors": dict(errors or {}),
     }
     return as_json(body, status=int(status), headers=headers)
 

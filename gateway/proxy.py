@@ -14,6 +14,7 @@ from gateway.headers import Caller, end_to_end, for_upstream
 from gateway.settings import Settings
 from gateway.upload import Upload
 from gateway.upstreams import Pool, Pools, Replica
+from shared.tracing import traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -89,12 +90,15 @@ class Proxy:
     async def _send(
         self, request: web.BaseRequest, replica: Replica, caller: Caller, upload: Upload
     ) -> aiohttp.ClientResponse:
+        headers = for_upstream(request.headers, caller)
+        if (parent := traceparent()) is not None:
+            headers["traceparent"] = parent
         return await self._session.request(
             # The services know no HEAD; what they say to GET is the answer, without its body.
             "GET" if request.method == "HEAD" else request.method,
             # Encoded as it came: a service must see the very path that was routed.
             URL(replica.base + request.rel_url.raw_path_qs, encoded=True),
-            headers=for_upstream(request.headers, caller),
+            headers=headers,
             data=upload.chunks() if upload.present else None,
             allow_redirects=False,
         )

@@ -49,12 +49,13 @@ MAILS = {
     "cancelled": replace(CLAIM, kind="cancelled", known=KNOWN),
     "long": replace(CLAIM, event_name="Malamjazzdikotatua" * 9, location="Taman " * 60, note="w" * 400),
 }
-COMPOSER = Composer("DicoEvent <reminders@dicoevent.example>", LinkBase("http://127.0.0.1:8000", "secret"))
+SENDER, LINKS = "DicoEvent <reminders@dicoevent.example>", LinkBase("http://127.0.0.1:8000", "secret")
 
 
 def html_of(claim: Claim) -> str:
     """A mail's HTML, its picture in it."""
-    mail = message_from_bytes(COMPOSER.compose(claim)[1], policy=default)
+    # One for each: a composer keeps what it made of an event's version, and these differ under one version.
+    mail = message_from_bytes(Composer(SENDER, LINKS).compose(claim)[1], policy=default)
     assert isinstance(mail, EmailMessage)
     body = mail.get_body(("html",))
     assert body is not None

@@ -104,3 +104,8 @@ def _initdb(installation: Installation, password: str) -> None:
     if result.returncode:
         shutil.rmtree(data, ignore_errors=True)
         raise OSError(f"initdb: {(result.stderr or result.stdout).strip().splitlines()[-1]}")
+
+
+def client_program(name: str) -> Path:
+    """A client program of the embedded PostgreSQL: `psql`, `pg_dump`, `pg_restore`."""
+    return _package() / "pginstall18" / "bin" / name

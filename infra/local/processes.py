@@ -20,6 +20,11 @@ class Program:
     port: str | None = None
 
     @property
+    def metrics_port(self) -> str:
+        """The variable that names the port of its `/metrics`."""
+        return f"{self.name.upper().replace('-', '_')}_METRICS_PORT"
+
+    @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", *self.module]
 

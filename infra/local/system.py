@@ -98,6 +98,8 @@ class System:
             chosen["INBOX_HTTP_PORT"] = str(ports.choose(8025, self._taken))
             chosen["INBOX_URL"] = f"http://127.0.0.1:{chosen['INBOX_HTTP_PORT']}"
             chosen.update(MAIL_HOST="127.0.0.1", MAIL_PORT=chosen["INBOX_SMTP_PORT"], MAIL_SECURITY="none")
+        for number, program in enumerate(PROGRAMS):
+            chosen[program.metrics_port] = str(ports.choose(9101 + number, self._taken))
         if not given.get("SUPERUSER_USERNAME"):
             chosen["SUPERUSER_USERNAME"] = "admin"
             chosen["SUPERUSER_PASSWORD"] = self.secrets["SUPERUSER_PASSWORD"]
@@ -194,6 +196,9 @@ class System:
             INBOX_FILE=str(self._home / "inbox.sqlite"),
             PYTHONUNBUFFERED="1",
         )
+        values.pop("METRICS_BIND", None)
+        if program.metrics_port in self.chosen:
+            values["METRICS_BIND"] = f"127.0.0.1:{self.chosen[program.metrics_port]}"
         if program.port:
             values["BIND"] = f"127.0.0.1:{self.chosen[program.port]}"
         return values

@@ -23,7 +23,9 @@ def embedded_postgres(home: Path, durable: bool = False, port: int = 0) -> Itera
         folder.chmod(0o755)
     installation = postgres.prepare(home, _PASSWORD)
     port = port or ports.choose(0, set())
-    fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+    fast: tuple[str, ...] = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+    # What a server without durability logs is read by nobody: keep little of it.
+    fast += ("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=256MB")
     url = f"postgresql+psycopg2://{postgres.SUPERUSER}:{_PASSWORD}@127.0.0.1:{port}/postgres"
     command = installation.command(port, *(() if durable else fast))
     with _running(command, home / "log", lambda: accepts(url), signal.SIGINT, installation.run_as):

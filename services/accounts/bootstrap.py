@@ -17,14 +17,20 @@ from shared.auth import Authenticator, TokenVerifier
 from shared.broker import BrokerSender, make_celery
 from shared.database import make_engine, migrate
 from shared.http import database_check, redis_check, serve
+from shared.metrics.scrape import sources
 from shared.outbox import Relay
+from shared.outbox.metrics import outbox_metrics
+from shared.retention import publisher_rules, read_retention, start_pruning
+from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP and relays the outbox until SIGTERM."""
+    keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "accounts-api", pool_size=10)
+    start_pruning(engine, publisher_rules(keep))
     app = build_app(settings, engine)
     first = settings.superuser
     if first is not None:
@@ -39,6 +45,7 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
     app = make_celery(settings.broker_url, "accounts", ("events", "tickets", "notifications"))
     relay = Relay(engine, settings.database_url, BrokerSender(app))
+    sources.expose("outbox", outbox_metrics(engine))
     signer = Signer.from_pem(settings.signing_key)
 
     @asynccontextmanager

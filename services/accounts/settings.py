@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from email_validator import EmailNotValidError, validate_email
+
 from shared.settings import Environment, SettingError, address, choice, database_url, integer, required
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,4 +74,8 @@ def _superuser(env: Environment) -> FirstSuperuser | None:
     if not username:
         return None
     email = env.get("SUPERUSER_EMAIL", "").strip() or f"{username}@dicoevent.example"
+    try:
+        validate_email(email, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise SettingError("SUPERUSER_EMAIL", f"{email!r} is no address: {error}") from None
     return FirstSuperuser(username, required(env, "SUPERUSER_PASSWORD"), email)

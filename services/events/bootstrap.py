@@ -18,17 +18,25 @@ from services.events.storage.folder import FolderStorage
 from services.events.sweeper import Sweeper
 from shared.auth import Authenticator, RemoteKeys, TokenVerifier
 from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
+from shared.broker.metrics import queue_metrics
 from shared.database import make_engine, migrate
 from shared.http import Owner, database_check, redis_check, serve
 from shared.inbox import FeedReader, Receiver
+from shared.inbox.metrics import dead_letter_metrics, feed_metrics
+from shared.metrics.scrape import sources
 from shared.outbox import Relay
+from shared.outbox.metrics import outbox_metrics
+from shared.retention import consumer_rules, publisher_rules, read_retention, start_pruning
+from shared.settings import process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP and relays the outbox until SIGTERM."""
+    keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "events-api", pool_size=10)
+    start_pruning(engine, [*publisher_rules(keep), *consumer_rules(keep)])
     serve(build_app(settings, engine), settings.bind)
     engine.dispose()
 
@@ -37,6 +45,7 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     """The API with its relay, which runs as long as the app does. Needs no Redis to start."""
     app = make_celery(settings.broker_url, "events", ("tickets", "notifications"))
     relay = Relay(engine, settings.database_url, BrokerSender(app))
+    sources.expose("outbox", outbox_metrics(engine))
     accounts = Owner(settings.accounts_url, settings.service_token)
     storage = make_storage(settings)
     sweeper = Sweeper(engine, storage)
@@ -88,11 +97,15 @@ def make_cache(settings: Settings) -> AnswerCache:
 def run_consumer(settings: Settings) -> None:
     """Takes messages from the queue `events` and from accounts' feed until SIGTERM."""
     engine = make_engine(settings.database_url, "events-consumer")
-    reader = FeedReader(engine, {"/accounts": settings.accounts_url}, settings.service_token)
+    feeds = {"/accounts": settings.accounts_url}
+    reader = FeedReader(engine, feeds, settings.service_token)
     receiver = Receiver(engine, HANDLERS, on_gap=reader.wake)
     reader.receiver = receiver
     app = make_celery(settings.broker_url, "events", ("events",))
     wire_receiver(app, receiver, HANDLERS)
+    sources.expose("feeds", feed_metrics(engine, feeds, settings.service_token))
+    sources.expose("queues", queue_metrics(settings.broker_url, ("events",)))
+    sources.expose("dead letters", dead_letter_metrics(engine))
     reader.start()
     try:
         run_worker(app, "events-consumer", ("events",), settings.heartbeat)

@@ -1,4 +1,4 @@
-"""`python -m services.notifications api | consumer | delivery | beat | migrate`"""
+"""`python -m services.notifications api | consumer | delivery | beat | migrate | rebuild`"""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.settings import SettingError, process_environment
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PROCESSES = ("api", "consumer", "delivery", "beat", "migrate")
+PROCESSES = ("api", "consumer", "delivery", "beat", "migrate", "rebuild")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,9 +35,11 @@ def run(process: str) -> None:
         return
 
     from services.notifications import bootstrap
+    from shared import watching
     from shared.logging import configure
 
     configure(f"notifications-{process}", settings.log_level)
+    watching.start(f"notifications-{process}", process_environment())
     if process == "api":
         from shared.http import serve
 
@@ -46,6 +48,8 @@ def run(process: str) -> None:
         bootstrap.run_consumer(settings)
     elif process == "delivery":
         bootstrap.run_delivery(settings)
+    elif process == "rebuild":
+        sys.stdout.write(bootstrap.run_rebuild(settings))
     else:
         bootstrap.run_beat(settings)
 

@@ -9,32 +9,46 @@ from fastapi import FastAPI
 from redis import Redis
 from sqlalchemy import Engine
 
-from services.notifications import tasks
+from services.notifications import metrics, retention, tasks
 from services.notifications.handlers import MessageHandlers
 from services.notifications.intake import Intake
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
+from shared.broker.metrics import queue_metrics
 from shared.database import Listener, make_engine
 from shared.inbox import FeedReader, Receiver
+from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.messages import SHAPES
+from shared.metrics.scrape import sources
+from shared.retention import read_retention, start_pruning
+from shared.settings import process_environment
+
+
+def make_handlers(settings: Settings) -> MessageHandlers:
+    """What happens when a message comes."""
+    return MessageHandlers(settings.reminders)
 
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    handlers = MessageHandlers(settings.reminders)
+    handlers = make_handlers(settings)
     on_gap = reader.wake if reader else None
     return Receiver(engine, handlers.table(), on_gap, take_all=Intake(handlers).take_all)
 
 
-def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
-    """Reads the feeds of the three publishers."""
-    feeds = {
+def feeds_of(settings: Settings) -> dict[str, str]:
+    """The three publishers: source -> base URL."""
+    return {
         "/accounts": settings.accounts_url,
         "/events": settings.events_url,
         "/tickets": settings.tickets_url,
     }
-    return FeedReader(engine, feeds, settings.service_token)
+
+
+def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
+    """Reads the feeds of the three publishers."""
+    return FeedReader(engine, feeds_of(settings), settings.service_token)
 
 
 def make_http_app(settings: Settings) -> FastAPI:
@@ -44,6 +58,7 @@ def make_http_app(settings: Settings) -> FastAPI:
     from shared.http import Owner, database_check, redis_check
 
     engine = make_engine(settings.database_url, "notifications-api", pool_size=10)
+    start_pruning(engine, retention.rules(read_retention(process_environment())))
     doors = Doors(
         engine=engine,
         receiver=make_receiver(engine, settings),
@@ -52,6 +67,8 @@ def make_http_app(settings: Settings) -> FastAPI:
         reminders=settings.reminders,
         mail=settings.mail,
     )
+    sources.expose("reminders", metrics.reminder_metrics(engine, settings.reminders.clock_offset))
+    sources.expose("dead letters", dead_letter_metrics(engine))
     checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
     return make_app(doors, *checks)
 
@@ -66,9 +83,29 @@ def run_consumer(settings: Settings) -> None:
     app = _celery(settings)
     app.desk = QueueRunDesk(engine, receiver, settings.reminders.clock_offset)
     wire_receiver(app, receiver, SHAPES)
+    sources.expose("feeds", feed_metrics(engine, feeds_of(settings), settings.service_token))
+    sources.expose("queues", queue_metrics(settings.broker_url, (tasks.QUEUE, tasks.WAKE_QUEUE)))
     reader.start()
     run_worker(app, "notifications-consumer", (tasks.QUEUE,), settings.heartbeat)
     reader.stop()
+
+
+def run_rebuild(settings: Settings) -> str:
+    """Rebuilds the projections from their owners; returns what was done, in one line for each kind."""
+    import httpx
+
+    from services.notifications.rebuild import Rebuild
+
+    engine = make_engine(settings.database_url, "notifications-rebuild", pool_size=1)
+    headers = {"X-Service-Token": settings.service_token}
+    owners = {
+        source: httpx.Client(base_url=url, headers=headers, timeout=10)
+        for source, url in feeds_of(settings).items()
+    }
+    report = Rebuild(engine, owners, make_handlers(settings).table()).run()
+    return "".join(
+        f"{kind}: {seen} looked at, {report.mended[kind]} put right\n" for kind, seen in report.seen.items()
+    )
 
 
 def run_delivery(settings: Settings) -> None:
@@ -91,7 +128,8 @@ def run_delivery(settings: Settings) -> None:
     app.task(name=tasks.WAKE_TASK)(wake)
     listener.start()
     thread = run_until_dead(loop, on_death=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None)
+    # Its sweep stands in for wake-ups, and it must not be ended in the middle of a mail: no watchdog.
+    run_worker(app, "notifications-delivery", (tasks.WAKE_QUEUE,), None, patience=None)
     loop.stop()
     listener.stop()
     thread.join(settings.reminders.grace.total_seconds() + 5)
@@ -119,6 +157,7 @@ def run_beat(settings: Settings) -> None:
     app = _celery(settings)
 
     def tick() -> None:
+        metrics.ticks.inc()
         if settings.heartbeat is not None:
             settings.heartbeat.touch()
         try:

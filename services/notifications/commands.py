@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications import projections, reach, recipients, store, suppression
+from services.notifications import planning, projections, reach, recipients, store, suppression
 from services.notifications.errors import UnknownAddress
 from services.notifications.link_tokens import UnsubscribeLink
 from services.notifications.mail.compiled import mailbox
@@ -115,7 +115,8 @@ def change_subscription(
         store.notify(connection)
     else:
         organizer_id = "" if wanted == "all" else link.organizer_id
-        suppression.unsubscribe(connection, link.holder_id, organizer_id, now)
+        for ticket_id in suppression.unsubscribe(connection, link.holder_id, organizer_id, now):
+            planning.confirm_order(connection, ticket_id, rules.clock_offset)
 
 
 def subscription(connection: sa.Connection, link: UnsubscribeLink) -> dict[str, Any]:

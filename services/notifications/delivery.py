@@ -34,6 +34,7 @@ from services.notifications.model import Answer, Claim
 from services.notifications.rate import RateGate
 from services.notifications.rounds import Rounds
 from services.notifications.settings import MailSettings, ReminderSettings
+from services.notifications.traces import Talks
 from shared.database import is_transient
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,7 @@ class Courier:
         self._hand: deque[Claim] = deque()
         self._on_wire: dict[Session, Claim] = {}
         self._finished: list[tuple[Session, Claim, Answer]] = []
+        self._talks = Talks()
         self._turning = 0
         self._place: Place | None = None
         self._dry = False
@@ -328,6 +330,8 @@ class Courier:
                 self._send(session, claim)
             else:
                 self._links.give_back(session)
+        if talks := self._talks.ended():
+            await self._database(self._rounds.trace, talks)
 
     async def _grant(self, wanted: int) -> int:
         if not wanted or self._gate.free:
@@ -349,11 +353,13 @@ class Courier:
             self._done(session, Answer(450, "the connection was gone", lost=True, untried=True))
             return
         patience = (float(self._mail.timeout_seconds), float(self._mail.final_timeout_seconds))
+        self._talks.begin(claim)
         hand_over(session, self._composer.envelope_sender, address, mail, patience, self._done)
 
     def _done(self, session: Session, answer: Answer) -> None:
         claim = self._on_wire.pop(session)
         self._finished.append((session, claim, answer))
+        self._talks.end(claim, answer)
         load = strain(answer)
         if load is not Strain.NONE:
             self._links.slow()
@@ -363,7 +369,7 @@ class Courier:
             if not answer.untried:
                 self._links.failed(answer.text)
         else:
-            self._links.breaker.succeeded()
+            self._links.answered()
             self._gate.relax()
         self._news.set()
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, store, suppression
+from services.notifications import planning, projections, recipients, store, suppression, traces
 from services.notifications.errors import UnknownEvent
 from services.notifications.projections import Change
 from services.notifications.schedule import ORDER_IS_HISTORY, kind_of_run, leads_of
@@ -78,7 +78,7 @@ class MessageHandlers:
         change = projections.apply_event(connection, data.event, data.event.version, hearsay=True)
         self.follow(connection, change, now)
         projections.apply_holder(connection, data.holder, data.holder.version)
-        before = projections.holder_of(connection, data.ticket.id)
+        before = projections.holding_of(connection, data.ticket.id)
         taken = projections.apply_ticket(
             connection,
             ticket_id=data.ticket.id,
@@ -91,9 +91,14 @@ class MessageHandlers:
             at=self.fresh_time(envelope, now),
         )
         if taken:
-            if before not in (None, data.holder.id):
-                self._lost(connection, data.event.id, before, now)
-            self._follow_order(connection, data, self.confirms(data, envelope, now))
+            confirm = self.confirms(data, envelope, now)
+            if before is not None and before != (data.event.id, data.holder.id):
+                # What waits to confirm the order goes over with it.
+                confirm |= recipients.waits_to_confirm(connection, data.ticket.id)
+                recipients.withdraw_ticket(connection, data.ticket.id, now)
+                self._lost(connection, *before, now)
+            self._follow_order(connection, data, confirm)
+            traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
         now = self.now(connection)

@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, schedules, store
+from services.notifications import planning, projections, recipients, schedules, store, traces
 from services.notifications.handlers import MessageHandlers
 from services.notifications.model import EventFacts
 from services.notifications.schedule import mail_of_order, nearest_due
+from shared.inbox import watch
 from shared.messages import Envelope
 from shared.messages.catalogue import TicketOrdered, TicketPaid
 
@@ -58,7 +59,7 @@ class Intake:
 
     def take_all(self, connection: sa.Connection, messages: Sequence[tuple[Any, Envelope]]) -> None:
         """Applies messages as if their handlers were called in this order."""
-        table, stretch = self.handlers.table(), Stretch()
+        stretch = Stretch()
         for data, envelope in messages:
             if isinstance(data, TicketPaid):
                 continue  # its handler does nothing, so it need not end a stretch
@@ -69,23 +70,27 @@ class Intake:
             if order:
                 stretch.add(data, envelope)
             else:
-                table[envelope.type](connection, data, envelope)
+                self._take_one(connection, data, envelope)
         self._take_stretch(connection, stretch.orders)
+
+    def _take_one(self, connection: sa.Connection, data: Any, envelope: Envelope) -> None:
+        with watch.applying(envelope):
+            self.handlers.table()[envelope.type](connection, data, envelope)
 
     def _take_stretch(self, connection: sa.Connection, orders: Sequence[Order]) -> None:
         if len(orders) < 2:
             for data, envelope in orders:
-                self.handlers.ticket_ordered(connection, data, envelope)
+                self._take_one(connection, data, envelope)
             return
         known = projections.hold_events(connection, {data.event.id for data, _ in orders})
-        held = projections.holders_of(connection, [data.ticket.id for data, _ in orders])
+        held = projections.holdings_of(connection, [data.ticket.id for data, _ in orders])
         smooth: list[Order] = []
         for data, envelope in orders:
-            version = known.get(data.event.id, data.event.version)
-            if version < data.event.version or held.get(data.ticket.id, data.holder.id) != data.holder.id:
+            version, here = known.get(data.event.id, data.event.version), (data.event.id, data.holder.id)
+            if version < data.event.version or held.get(data.ticket.id, here) != here:
                 self._take_smooth(connection, smooth, known)
                 smooth = []
-                self.handlers.ticket_ordered(connection, data, envelope)
+                self._take_one(connection, data, envelope)
                 known[data.event.id] = max(version, data.event.version)
             else:
                 smooth.append((data, envelope))
@@ -127,6 +132,8 @@ class Intake:
         now = self.handlers.now(connection)
         wanted = []
         for data, envelope in orders:
+            with watch.applying(envelope):
+                traces.remember(connection, data.ticket.id)
             event = events[data.event.id]
             confirm = self.handlers.confirms(data, envelope, now)
             if not event.takes_place or nearest_due(event.starts_at, leads.get(event.id, ()), now) is None:

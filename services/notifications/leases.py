@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from services.notifications.model import Answer, Claim, Content, Result, State
 
 SWEEP_BATCH = 5000
+# From when a mail was due, or could first be sent.
+_LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
 
 # A place in the order of what is due: (next_attempt_at, id).
 Place = tuple[datetime, int]
@@ -239,8 +241,11 @@ def release(connection: sa.Connection, claims: Sequence[Claim]) -> None:
     )
 
 
-def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime) -> set[int]:
-    """Writes results; returns the ids whose fence held. The others' results count for nothing.
+def record(
+    connection: sa.Connection, results: Sequence[tuple[Claim, Result]], now: datetime
+) -> dict[int, float | None]:
+    """Writes results; returns the ids whose fence held, with how late the finished ones were in seconds.
+    The others' results count for nothing.
 
     An answer that comes after its lease ended is still the truth while nobody else has claimed the row.
     """
@@ -258,7 +263,7 @@ def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], n
             "  CAST(:frozen AS boolean[]), CAST(:next_at AS timestamptz[]))"
             "  AS r(id, fence, state, code, answer, attempts, frozen, next_at)"
             " WHERE d.id = r.id AND d.fence = r.fence"
-            "  AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id"
+            f"  AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id, {_LATE} AS late"
         ),
         {
             **_fences([claim for claim, _ in results]),
@@ -271,7 +276,7 @@ def record(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], n
             "next_at": [r.next_attempt_at for _, r in results],
         },
     )
-    kept = set(rows.scalars())
+    kept: dict[int, float | None] = {row.id: row.late for row in rows}
     _note(connection, [(c, r) for c, r in results if c.id in kept and r.state != State.ACCEPTED], now)
     return kept
 
@@ -297,10 +302,11 @@ def accept_and_mark(
     claims: Sequence[Claim],
     offset: timedelta,
     lease: timedelta,
-) -> tuple[set[int], set[int]]:
+) -> tuple[dict[int, float | None], set[int]]:
     """record() and mark_sending() of a round in which every mail was accepted, in one statement.
 
-    Returns (ids recorded, ids that may be sent). One round trip: six of them were half of a round's time.
+    Returns (ids recorded with how late they were in seconds, ids that may be sent).
+    One round trip: six of them were half of a round's time.
     """
     rows = connection.execute(
         sa.text(
@@ -310,7 +316,8 @@ def accept_and_mark(
             "  FROM unnest(CAST(:done_ids AS bigint[]), CAST(:done_fences AS bigint[]),"
             "   CAST(:codes AS int[]), CAST(:answers AS text[])) AS r(id, fence, code, answer)"
             "  WHERE d.id = r.id AND d.fence = r.fence"
-            "   AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id),"
+            "   AND d.state IN ('sending', 'retry', 'unknown', 'expired')"
+            f"  RETURNING d.id, {_LATE} AS late),"
             " marked AS (UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1,"
             "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval),"
             "   sending_at = clock_timestamp() + CAST(:offset AS interval)"
@@ -318,7 +325,7 @@ def accept_and_mark(
             "   AS mine(id, fence, attempts)"
             "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
             "  RETURNING d.id)"
-            " SELECT id, true AS recorded FROM done UNION ALL SELECT id, false FROM marked"
+            " SELECT id, true AS recorded, late FROM done UNION ALL SELECT id, false, NULL FROM marked"
         ),
         {
             **_fences(claims),
@@ -331,7 +338,8 @@ def accept_and_mark(
             "until": offset + lease,
         },
     ).all()
-    return {row.id for row in rows if row.recorded}, {row.id for row in rows if not row.recorded}
+    kept: dict[int, float | None] = {row.id: row.late for row in rows if row.recorded}
+    return kept, {row.id for row in rows if not row.recorded}
 
 
 def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from services.notifications import metrics
 from services.notifications.breaker import Breaker
 from services.notifications.errors import MailServerAway
 from services.notifications.mail.session import Session
@@ -59,6 +60,8 @@ class Links:
         except MailServerAway as error:
             self.failed(str(error))
         else:
+            if self.breaker.closed:
+                metrics.mail_server_up.set(1)
             self.breaker.opened()
             self.free.append(session)
             self.changed()
@@ -69,8 +72,14 @@ class Links:
     def failed(self, why: str) -> None:
         """A connection could not be made, or broke."""
         if self.breaker.failed(asyncio.get_running_loop().time()):
+            metrics.mail_server_up.set(0)
             log.warning("delivery.mail_server_away", error=why, pause_seconds=self.breaker.pause)
         self.changed()
+
+    def answered(self) -> None:
+        """The relay answered a mail."""
+        self.breaker.succeeded()
+        metrics.mail_server_up.set(1)
 
     def slow(self) -> None:
         """Half as many connections; they come back one a second."""

@@ -103,6 +103,14 @@ def follow_order(
     store.notify(connection)
 
 
+def confirm_order(connection: sa.Connection, ticket_id: str, offset: timedelta) -> None:
+    """Confirms an order whose reminder was to do so and will not come."""
+    holding = projections.holding_of(connection, ticket_id)
+    event = projections.find_event(connection, holding[0]) if holding else None
+    if holding is not None and event is not None:
+        follow_order(connection, event, holding[1], ticket_id, offset)
+
+
 def _remind_late(
     connection: sa.Connection,
     event: EventFacts,

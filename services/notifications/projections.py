@@ -222,17 +222,18 @@ def apply_tickets(connection: sa.Connection, rows: Sequence[TicketRow]) -> set[s
     return set(taken.scalars())
 
 
-def holders_of(connection: sa.Connection, ticket_ids: Sequence[str]) -> dict[str, str]:
-    """ticket -> who holds it now, for those that somebody holds."""
-    found = sa.select(tickets.c.id, tickets.c.holder_id).where(tickets.c.id.in_(ticket_ids), tickets.c.active)
-    return {row.id: row.holder_id for row in connection.execute(found)}
+def holding_of(connection: sa.Connection, ticket_id: str) -> tuple[str, str] | None:
+    """(event, holder) of a ticket that somebody holds now."""
+    query = sa.select(tickets.c.event_id, tickets.c.holder_id)
+    row = connection.execute(query.where(tickets.c.id == ticket_id, tickets.c.active)).one_or_none()
+    return None if row is None else (row.event_id, row.holder_id)
 
 
-def holder_of(connection: sa.Connection, ticket_id: str) -> str | None:
-    """Who holds a ticket now."""
-    return connection.scalar(
-        sa.select(tickets.c.holder_id).where(tickets.c.id == ticket_id, tickets.c.active)
-    )
+def holdings_of(connection: sa.Connection, ticket_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """ticket -> (event, holder), for those that somebody holds now."""
+    query = sa.select(tickets.c.id, tickets.c.event_id, tickets.c.holder_id)
+    rows = connection.execute(query.where(tickets.c.id.in_(ticket_ids), tickets.c.active))
+    return {row.id: (row.event_id, row.holder_id) for row in rows}
 
 
 def find_holder(connection: sa.Connection, holder_id: str) -> sa.Row | None:

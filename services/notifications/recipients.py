@@ -298,6 +298,12 @@ def confirmed_among(connection: sa.Connection, ticket_ids: Sequence[str]) -> set
     return set(found.scalars())
 
 
+def waits_to_confirm(connection: sa.Connection, ticket_id: str) -> bool:
+    """Whether a mail that confirms an order has not left yet."""
+    mine = sa.or_(deliveries.c.subject_id == ticket_id, deliveries.c.confirms == ticket_id)
+    return bool(connection.scalar(sa.select(sa.exists().where(mine, deliveries.c.state.in_(_WAITING)))))
+
+
 def id_of_test(connection: sa.Connection, subject_id: str) -> int:
     """The delivery of a test mail."""
     return connection.execute(

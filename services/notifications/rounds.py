@@ -7,13 +7,14 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, Engine
 
-from services.notifications import leases, store, suppression
+from services.notifications import leases, metrics, store, suppression, traces
 from services.notifications.answers import decide
 from services.notifications.leases import Place, Taken
 from services.notifications.model import Answer, Claim, Result, State
 from services.notifications.planning import plan_due
 from services.notifications.schedules import rearm_defaults
 from services.notifications.settings import ReminderSettings
+from services.notifications.traces import Talk
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +65,10 @@ class Rounds:
             return self._smooth_turn(finished, claims)
         with self.engine.begin() as connection:
             now = store.database_now(connection, self.settings.clock_offset)
-            self._record(connection, finished, now)
-            return leases.mark_sending(connection, claims, now, self.settings.lease) if claims else set()
+            outcomes, kept = self._record(connection, finished, now)
+            mine = leases.mark_sending(connection, claims, now, self.settings.lease) if claims else set()
+        metrics.observe(outcomes, kept)
+        return mine
 
     def _smooth_turn(self, finished: Sequence[Finished], claims: Sequence[Claim]) -> set[int]:
         settings = self.settings
@@ -76,9 +79,12 @@ class Rounds:
         if len(kept) < len(finished):
             log.warning("delivery.fenced", deliveries=[c.id for c, _ in finished if c.id not in kept])
         log.info("delivery.round", accepted=len(kept), sending=len(mine))
+        metrics.observe([(claim, answer, State.ACCEPTED) for claim, answer in finished], kept)
         return mine
 
-    def _record(self, connection: Connection, finished: Sequence[Finished], now: datetime) -> None:
+    def _record(
+        self, connection: Connection, finished: Sequence[Finished], now: datetime
+    ) -> tuple[list[tuple[Claim, Answer, State]], dict[int, float | None]]:
         settings = self.settings
         results = [
             (claim, decide(answer, claim, now, settings.max_attempts, settings.resend_unknown))
@@ -103,6 +109,12 @@ class Rounds:
             if result.state is not State.ACCEPTED or claim.id not in kept:
                 _tell(claim, result, claim.id in kept)
         log.info("delivery.round", mails=len(results), accepted=_accepted(results))
+        return [(claim, result.answer, result.state) for claim, result in results], kept
+
+    def trace(self, talks: Sequence[Talk]) -> None:
+        """Tells the traces of talks with the mail server that are over."""
+        with self.engine.connect() as connection:
+            traces.tell(connection, talks)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Holds on to what is in hand or on the wire."""

@@ -72,11 +72,19 @@ def count_suppressions(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) or 0
 
 
-def unsubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, now: datetime) -> None:
-    """Notes that a person wants no reminders of an organizer, '' for all; what waits is taken back."""
+def unsubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, now: datetime) -> list[str]:
+    """Notes that a person wants no reminders of an organizer, '' for all; what waits is taken back.
+
+    Returns the tickets whose orders such a reminder would have confirmed: that is to be done without it.
+    """
     statement = insert(unsubscribes).values(holder_id=holder_id, organizer_id=organizer_id, created_at=now)
     connection.execute(statement.on_conflict_do_nothing())
-    recipients.withdraw(connection, UNSUBSCRIBED, now, *_reminders_of(holder_id, organizer_id))
+    taken = recipients.withdraw(connection, UNSUBSCRIBED, now, *_reminders_of(holder_id, organizer_id))
+    orders = [ticket_id for _, ticket_id in taken]
+    # One that comes back because he wants reminders again must not confirm a second time.
+    plain = sa.update(deliveries).where(deliveries.c.confirms.in_(orders)).values(confirms=None)
+    connection.execute(plain.where(deliveries.c.state == State.SUPPRESSED))
+    return orders
 
 
 def resubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, now: datetime) -> None:

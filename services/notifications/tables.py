@@ -74,6 +74,9 @@ tickets = sa.Table(
     sa.Column("known_version", sa.BigInteger, nullable=False, server_default="0"),
     _time("ordered_at"),
     _time("gone_at"),
+    # The trace of the message that made it known, when tracing is on: see traces.py.
+    sa.Column("trace", sa.Text),
+    _time("traced_at"),
     sa.Index("tickets_active", "event_id", "holder_id", postgresql_where=sa.text("active")),
     sa.Index("tickets_holder", "holder_id"),
 )

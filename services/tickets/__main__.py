@@ -14,11 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("role", choices=("api", "consumer", "migrate"))
     role = parser.parse_args(arguments).role
     try:
-        settings = read_settings(process_environment())
+        run(role, read_settings(process_environment()))
     except SettingError as error:
         sys.stderr.write(f"tickets: {error}\n")
         return 1
-    run(role, settings)
     return 0
 
 
@@ -26,9 +25,11 @@ def run(role: str, settings: Settings) -> None:
     """Runs one role until it ends."""
     # FastAPI and Celery take a second to import: a wrong setting shall not wait for them.
     from services.tickets import bootstrap
-    from shared import logging
+    from shared import logging, watching
 
     logging.configure(f"tickets-{role}", settings.log_level)
+    if role != "migrate":
+        watching.start(f"tickets-{role}", process_environment())
     roles = {
         "api": bootstrap.run_api,
         "consumer": bootstrap.run_consumer,

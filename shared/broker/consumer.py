@@ -21,6 +21,7 @@ class KeepingConsumer(Consumer):
         handle = super().create_task_handler(*args, **kwargs)
 
         def on_message(message: Any) -> None:
+            self.app.intake.count += 1
             try:
                 envelope = envelope_of(self.app, message)
                 if envelope is None:

@@ -13,6 +13,7 @@ from celery.exceptions import Reject
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.broker.watchdog import PATIENCE_SECONDS, Intake, start_watchdog
 from shared.messages import MessageRefused
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ def envelope_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
 def wire_receiver(app: Celery, receiver: MessageReceiver, types: Iterable[str]) -> None:
     """Makes a task of each message type, and the receiver the place for everything else."""
     app.receiver = receiver
+    app.intake = Intake()
     app.message_types = frozenset(types)
     for message_type in app.message_types:
         app.task(name=message_type)(_message_task(receiver))
@@ -84,10 +86,25 @@ def take(app: Celery, message: Any, work: Callable[[MessageReceiver], None]) -> 
         message.ack()
 
 
-def run_worker(app: Celery, name: str, queues: tuple[str, ...], heartbeat: Path | None) -> None:
-    """Consumes `queues` until SIGTERM; the message in hand is finished first."""
-    if heartbeat is not None:
-        signals.worker_ready.connect(lambda **_: start_heartbeat(heartbeat), weak=False)
+def run_worker(
+    app: Celery,
+    name: str,
+    queues: tuple[str, ...],
+    heartbeat: Path | None,
+    patience: float | None = PATIENCE_SECONDS,
+) -> None:
+    """Consumes `queues` until SIGTERM; the message in hand is finished first.
+
+    If it takes nothing for `patience` seconds although messages wait, the process ends: see watchdog.py.
+    """
+
+    def ready(**_: Any) -> None:
+        if heartbeat is not None:
+            start_heartbeat(heartbeat)
+        if patience is not None:
+            start_watchdog(app.conf.broker_url, queues, app.intake, patience)
+
+    signals.worker_ready.connect(ready, weak=False)
     worker = app.Worker(
         hostname=f"{name}@{os.uname().nodename}.{os.getpid()}",
         queues=",".join(queues),

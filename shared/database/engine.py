@@ -17,6 +17,8 @@ def make_engine(url: str, application_name: str, pool_size: int = 5, ping: bool 
         max_overflow=pool_size,
         pool_timeout=5,
         pool_pre_ping=ping,
+        # Errors are logged; the values of a statement are addresses, names and hashes.
+        hide_parameters=True,
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,

@@ -16,6 +16,8 @@ from shared.http.openapi import complete
 from shared.http.problems import install_problem_handlers
 from shared.logging import REQUEST_ID
 from shared.messages import new_id
+from shared.metrics.http import MeasuredRequests, metrics_router
+from shared.tracing.http import TracedRequests
 
 # Raises or returns a problem as text when what it looks at is not well; `vital` in make_api says which
 # checks make the service "down" and which only "degraded".
@@ -79,7 +81,10 @@ def make_api(
     )
     install_problem_handlers(app)
     app.add_middleware(StrictJson)
+    app.add_middleware(TracedRequests)
+    app.add_middleware(MeasuredRequests)
     app.add_middleware(_Manners)
+    app.include_router(metrics_router())
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> dict[str, str]:

@@ -11,6 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.inbox import store
 from shared.inbox.receiver import Receiver
+from shared.inbox.store import Cursor
+from shared.metrics.instruments import feed_missed, feed_restarts
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,10 @@ class FeedReader(threading.Thread):
         self._wake = threading.Event()
         self._stop_asked = threading.Event()
         self.receiver: Receiver | None = None
+        for source in feeds:
+            # A counter that is not there before its first count shows no increase at that count.
+            feed_missed.labels(source)
+            feed_restarts.labels(source)
 
     def wake(self) -> None:
         """Reads now: a gap was seen."""
@@ -58,20 +64,34 @@ class FeedReader(threading.Thread):
         """Takes in the next stretch of one feed; returns its length."""
         assert self.receiver is not None, "wired in bootstrap"
         with self._engine.connect() as connection:
-            epoch, position = store.cursor_of(connection, source)
-        page = self._page(client, source, position)
-        if page["epoch"] != epoch and position:
-            # Another epoch: the publisher was restored from a backup, and its positions mean other rows.
-            page = self._page(client, source, 0)
+            cursor = store.cursor_of(connection, source)
+        page = self._page(client, source, cursor)
+        if cursor.position and (page["epoch"] != cursor.epoch or not page["known"]):
+            # The publisher was restored from a backup: its positions mean other rows than those read here.
+            cursor = self._restart(source, page["epoch"], cursor)
+            page = self._page(client, source, cursor)
+        elif page["lowest"] > cursor.position + 1:
+            missed = page["lowest"] - cursor.position - 1
+            feed_missed.labels(source).inc(missed)
+            log.error("feed.missed", source=source, after=cursor.position, lowest=page["lowest"])
         messages = page["messages"]
-        if messages or page["epoch"] != epoch:
+        if messages or page["epoch"] != cursor.epoch:
             last = messages[-1]["feedposition"] if messages else 0
             self.receiver.receive_batch(source, page["epoch"], messages, last)
         return len(messages)
 
-    def _page(self, client: httpx.Client, source: str, after: int) -> dict:
-        answer = client.get(f"{self._feeds[source]}/internal/feed", params={"after": after, "limit": BATCH})
-        return answer.raise_for_status().json()
+    def _restart(self, source: str, epoch: str, cursor: Cursor) -> Cursor:
+        feed_restarts.labels(source).inc()
+        log.warning("feed.restarted", source=source, position=cursor.position, epoch=epoch)
+        with self._engine.begin() as connection:
+            store.restart_cursor(connection, source, epoch)
+        return Cursor(epoch, 0, "")
+
+    def _page(self, client: httpx.Client, source: str, cursor: Cursor) -> dict:
+        query: dict[str, str | int] = {"after": cursor.position, "limit": BATCH, "last": cursor.last_id}
+        answer = client.get(f"{self._feeds[source]}/internal/feed", params=query)
+        # A publisher of the version before this one tells neither.
+        return {"known": True, "lowest": 0, **answer.raise_for_status().json()}
 
     def stop(self, timeout: float = 5.0) -> None:
         """Ends after the batch in hand."""

@@ -7,21 +7,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import structlog
 from psycopg2.errors import DeadlockDetected
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from shared.inbox import store
+from shared.inbox import store, watch
 from shared.messages import Envelope, MessageRefused, parse, read_envelope
-
-log = structlog.get_logger(__name__)
 
 # Applies the typed data of a message in the receiver's transaction.
 Handler = Callable[[Connection, Any, Envelope], None]
 # Applies many, with the effect of their handlers called one after the other.
 BatchHandler = Callable[[Connection, Sequence[tuple[Any, Envelope]]], None]
+# Messages, and whether each was new.
+Noted = list[tuple[Envelope, bool]]
 _DEADLOCK_TRIES = 5
 T = TypeVar("T")
 
@@ -54,10 +53,12 @@ class Receiver:
         """
         try:
             envelope = read_envelope(body)
-            data = self._parse(envelope)
-            with self._one_at_a_time, self._engine.begin() as connection:
-                self._apply(connection, envelope, data)
-                complete = self._step(connection, envelope)
+            with watch.applying(envelope):
+                data = self._parse(envelope)
+                with self._one_at_a_time, self._engine.begin() as connection:
+                    fresh = self._apply(connection, envelope, data)
+                    complete = self._step(connection, envelope)
+                watch.taken(envelope, fresh)
         except (MessageRefused, DataError, IntegrityError) as error:
             self.bury(body, _reason(error))
             return
@@ -68,18 +69,21 @@ class Receiver:
         """Takes what the queue has at hand in one transaction; as receive() for each of them."""
         good, bad = self._sort(bodies)
 
-        def work(connection: Connection) -> bool:
-            self._apply_all(connection, good, bad)
-            steps = [self._step_all(connection, *place) for place in _places(good).items()]
-            return all(steps)
+        def work(connection: Connection) -> tuple[Noted, bool]:
+            noted = self._apply_all(connection, good, bad)
+            steps = [
+                store.advance_cursor_over(connection, *place, ids) for place, ids in _places(good).items()
+            ]
+            return noted, all(steps)
 
         try:
-            complete = self._transact(work)
+            noted, complete = self._transact(work)
         except (DataError, IntegrityError):
             # Nothing of it was taken; now each message for itself, to find the bad ones.
             for body in bodies:
                 self.receive(body)
             return
+        _tell(noted, [why for _, why in bad])
         if not complete:
             self._on_gap()
 
@@ -87,14 +91,17 @@ class Receiver:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
         good, bad = self._sort(envelopes)
 
-        def work(connection: Connection) -> None:
-            self._apply_all(connection, good, bad)
-            store.move_cursor(connection, source, epoch, head)
+        def work(connection: Connection) -> Noted:
+            noted = self._apply_all(connection, good, bad)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
+            return noted
 
         try:
-            self._transact(work)
+            noted = self._transact(work)
         except (DataError, IntegrityError):
             self._take_one_by_one(source, epoch, envelopes, head)
+        else:
+            _tell(noted, [why for _, why in bad])
 
     def _sort(
         self, bodies: Sequence[object]
@@ -118,7 +125,7 @@ class Receiver:
             except OperationalError as error:
                 if not isinstance(error.orig, DeadlockDetected) or not left:
                     raise
-                log.info("message.deadlock", left=left)
+                watch.deadlocked(left)
                 time.sleep(random.uniform(0.01, 0.1))
         raise AssertionError("the last try returned or raised")
 
@@ -127,39 +134,46 @@ class Receiver:
         connection: Connection,
         good: Sequence[tuple[Envelope, BaseModel]],
         bad: Sequence[tuple[object, str]],
-    ) -> None:
+    ) -> Noted:
+        """Each readable message, and whether it was new."""
         fresh = store.note_all(connection, [(envelope.source, envelope.id) for envelope, _ in good])
-        new = []
+        new, noted = [], []
         for envelope, data in good:
             key = (envelope.source, envelope.id)
+            noted.append((envelope, key in fresh))
             if key in fresh:
                 fresh.discard(key)
                 new.append((data, envelope))
         self._take_all(connection, new)
         for body, why in bad:
-            log.warning("message.dead_letter", reason=why)
             store.bury(connection, _as_text(body), why)
+        return noted
 
     def _take_each(self, connection: Connection, messages: Sequence[tuple[Any, Envelope]]) -> None:
         for data, envelope in messages:
-            self._handlers[envelope.type](connection, data, envelope)
+            with watch.applying(envelope):
+                self._handlers[envelope.type](connection, data, envelope)
 
     def _take_one_by_one(
         self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int
     ) -> None:
+        taken: Noted = []
+        refused: list[str] = []
         with self._one_at_a_time, self._engine.begin() as connection:
             for body in envelopes:
                 try:
-                    with connection.begin_nested():
-                        envelope = read_envelope(body)
-                        self._apply(connection, envelope, self._parse(envelope))
+                    envelope = read_envelope(body)
+                    with watch.applying(envelope), connection.begin_nested():
+                        taken.append((envelope, self._apply(connection, envelope, self._parse(envelope))))
                 except (MessageRefused, DataError, IntegrityError) as error:
+                    refused.append(_reason(error))
                     store.bury(connection, _as_text(body), _reason(error))
-            store.move_cursor(connection, source, epoch, head)
+            store.move_cursor(connection, source, epoch, head, _last_id(envelopes))
+        _tell(taken, refused)
 
     def bury(self, body: object, reason: str) -> None:
         """Keeps what cannot be taken as a dead letter."""
-        log.warning("message.dead_letter", reason=reason)
+        watch.buried(reason)
         with self._engine.begin() as connection:
             store.bury(connection, _as_text(body), reason)
 
@@ -168,25 +182,39 @@ class Receiver:
             raise MessageRefused(f"unknown message type {envelope.type!r}")
         return parse(envelope)
 
-    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> None:
-        if store.note(connection, envelope.source, envelope.id):
+    def _apply(self, connection: Connection, envelope: Envelope, data: BaseModel) -> bool:
+        """Whether the message was new, and so had its effect."""
+        fresh = store.note(connection, envelope.source, envelope.id)
+        if fresh:
             self._handlers[envelope.type](connection, data, envelope)
+        return fresh
 
     def _step(self, connection: Connection, envelope: Envelope) -> bool:
         if envelope.feedposition is None or envelope.feedepoch is None:
             return True
-        return store.advance_cursor(connection, envelope.source, envelope.feedepoch, envelope.feedposition)
-
-    def _step_all(self, connection: Connection, place: tuple[str, str], positions: Sequence[int]) -> bool:
-        return store.advance_cursor_over(connection, *place, positions)
+        place = envelope.feedepoch, envelope.feedposition
+        return store.advance_cursor(connection, envelope.source, *place, envelope.id)
 
 
-def _places(good: Sequence[tuple[Envelope, BaseModel]]) -> dict[tuple[str, str], list[int]]:
-    """(source, epoch) -> the feed positions of messages."""
-    places: dict[tuple[str, str], list[int]] = {}
+def _last_id(envelopes: Sequence[dict[str, Any]]) -> str:
+    return str(envelopes[-1].get("id", "")) if envelopes else ""
+
+
+def _tell(noted: Noted, refused: Sequence[str]) -> None:
+    """Counts and logs what was taken; when it is committed."""
+    for envelope, fresh in noted:
+        watch.taken(envelope, fresh)
+    for why in refused:
+        watch.buried(why)
+
+
+def _places(good: Sequence[tuple[Envelope, BaseModel]]) -> dict[tuple[str, str], dict[int, str]]:
+    """(source, epoch) -> feed position -> the id of the message there."""
+    places: dict[tuple[str, str], dict[int, str]] = {}
     for envelope, _ in good:
         if envelope.feedposition is not None and envelope.feedepoch is not None:
-            places.setdefault((envelope.source, envelope.feedepoch), []).append(envelope.feedposition)
+            here = places.setdefault((envelope.source, envelope.feedepoch), {})
+            here[envelope.feedposition] = envelope.id
     return places
 
 

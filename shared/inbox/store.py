@@ -1,8 +1,8 @@
 """Every query on the inbox, the feed cursors and the dead letters."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +11,14 @@ from shared.inbox.tables import cursors, dead_letters, inbox
 from shared.messages import new_id
 
 _BODY_LIMIT = 256 * 1024
+
+
+class Cursor(NamedTuple):
+    """Up to where a feed was taken in: message `last_id` at `position` of `epoch`; ("", 0, "") at first."""
+
+    epoch: str
+    position: int
+    last_id: str
 
 
 def note(connection: sa.Connection, source: str, id_: str) -> bool:
@@ -32,53 +40,60 @@ def note_all(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set[
     return {(row.source, row.id) for row in rows}
 
 
-def cursor_of(connection: sa.Connection, source: str) -> tuple[str, int]:
-    """(epoch, position) up to which a publisher's feed was taken in; ("", 0) at first."""
-    row = connection.execute(
-        sa.select(cursors.c.epoch, cursors.c.position).where(cursors.c.source == source)
-    ).one_or_none()
-    return (row.epoch, row.position) if row else ("", 0)
+def cursor_of(connection: sa.Connection, source: str) -> Cursor:
+    """Up to where a publisher's feed was taken in."""
+    columns = (cursors.c.epoch, cursors.c.position, cursors.c.last_id)
+    row = connection.execute(sa.select(*columns).where(cursors.c.source == source)).one_or_none()
+    return Cursor(*row) if row else Cursor("", 0, "")
 
 
-def move_cursor(connection: sa.Connection, source: str, epoch: str, position: int) -> None:
+def move_cursor(connection: sa.Connection, source: str, epoch: str, position: int, last_id: str) -> None:
     """Sets the cursor; within one epoch it never goes back."""
-    statement = insert(cursors).values(source=source, epoch=epoch, position=position)
+    values = {"epoch": epoch, "position": position, "last_id": last_id}
+    statement = insert(cursors).values(source=source, **values)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[cursors.c.source],
-            set_={"epoch": epoch, "position": position},
+            set_=values,
             where=(cursors.c.epoch != epoch) | (cursors.c.position < position),
         )
     )
 
 
-def advance_cursor(connection: sa.Connection, source: str, epoch: str, position: int) -> bool:
+def restart_cursor(connection: sa.Connection, source: str, epoch: str) -> None:
+    """Puts the cursor before the first message: the feed is another one than it was."""
+    restarted = sa.update(cursors).where(cursors.c.source == source)
+    connection.execute(restarted.values(epoch=epoch, position=0, last_id=""))
+
+
+def advance_cursor(connection: sa.Connection, source: str, epoch: str, position: int, last_id: str) -> bool:
     """Takes the step to `position` if it is the next one; False if messages before it are missing."""
     moved = connection.execute(
         sa.update(cursors)
         .where(cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == position - 1)
-        .values(position=position)
+        .values(position=position, last_id=last_id)
     ).rowcount
     if moved:
         return True
-    known_epoch, known = cursor_of(connection, source)
-    return known_epoch == epoch and known >= position
+    known = cursor_of(connection, source)
+    return known.epoch == epoch and known.position >= position
 
 
-def advance_cursor_over(connection: sa.Connection, source: str, epoch: str, positions: Sequence[int]) -> bool:
-    """As advance_cursor over many positions at once, in any order."""
-    known_epoch, known = cursor_of(connection, source)
-    if known_epoch != epoch:
+def advance_cursor_over(connection: sa.Connection, source: str, epoch: str, ids: Mapping[int, str]) -> bool:
+    """As advance_cursor over many positions at once, in any order; `ids` has the message at each."""
+    known = cursor_of(connection, source)
+    if known.epoch != epoch:
         return False
-    reached, taken = known, set(positions)
-    while reached + 1 in taken:
+    reached = known.position
+    while reached + 1 in ids:
         reached += 1
-    if reached > known:
+    if reached > known.position:
         # Who moved it meanwhile may have left a hole behind these; the feed tells.
-        here = (cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == known)
-        if not connection.execute(sa.update(cursors).where(*here).values(position=reached)).rowcount:
+        here = (cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == known.position)
+        step = sa.update(cursors).where(*here).values(position=reached, last_id=ids[reached])
+        if not connection.execute(step).rowcount:
             return False
-    return reached >= max(taken)
+    return reached >= max(ids)
 
 
 def bury(connection: sa.Connection, body: str, reason: str) -> None:
@@ -94,6 +109,12 @@ def bury(connection: sa.Connection, body: str, reason: str) -> None:
             set_={"seen": dead_letters.c.seen + 1, "reason": why, "replayed_at": None},
         )
     )
+
+
+def count_dead_letters(connection: sa.Connection) -> int:
+    """How many dead letters wait, counted up to 10,000."""
+    waiting = sa.select(dead_letters.c.id).where(dead_letters.c.replayed_at.is_(None)).limit(10_000)
+    return connection.scalar(sa.select(sa.func.count()).select_from(waiting.subquery())) or 0
 
 
 def list_dead_letters(connection: sa.Connection, page: int, page_size: int) -> tuple[list[Any], int]:

@@ -13,13 +13,15 @@ inbox = sa.Table(
     sa.Index("inbox_age", "received_at"),
 )
 
-# Up to which position the feed of a publisher has been taken in, without a hole.
+# Up to which position the feed of a publisher has been taken in, without a hole. `last_id` is the message at
+# that position: a publisher that has another one there went back in time (a restore), and is read anew.
 cursors = sa.Table(
     "feed_cursors",
     metadata,
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("epoch", sa.Text, nullable=False),
     sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("last_id", sa.Text, nullable=False, server_default=""),
 )
 
 # `body` is what came, as text; `digest` (SHA-256 of it) makes a redelivery a count and not a second row.

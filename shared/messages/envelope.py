@@ -18,7 +18,8 @@ class Envelope(BaseModel):
     """What is around every message.
 
     `sequence` is the version of the subject, 0 when absent. `feedposition` and `feedepoch` say where the
-    message stands in its publisher's feed; an injected message has neither.
+    message stands in its publisher's feed; an injected message has neither. `traceparent` is the extension of
+    https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
     """
 
     model_config = ConfigDict(extra="allow")
@@ -35,13 +36,14 @@ class Envelope(BaseModel):
     feedposition: int | None = Field(default=None, ge=1, le=2**62)
     feedepoch: str | None = Field(default=None, max_length=64)
     requestid: str | None = Field(default=None, max_length=128)
+    traceparent: str | None = Field(default=None, max_length=256)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A fact to publish: its type, whom it is about, that one's version, and the data.
 
-    `request_id` is the request that caused it, where one transaction answers several.
+    `request_id` and `traceparent` tell of the request that caused it, where one transaction answers several.
     """
 
     type: str
@@ -49,6 +51,7 @@ class Message:
     sequence: int
     data: BaseModel
     request_id: str | None = None
+    traceparent: str | None = None
 
 
 def new_id() -> str:

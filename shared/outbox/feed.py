@@ -14,8 +14,12 @@ def feed_router(engine: Engine, service_token: str) -> APIRouter:
     router = APIRouter(include_in_schema=False, dependencies=[Depends(require_service(service_token))])
 
     @router.get("/internal/feed")
-    def read(after: int = Query(0, ge=0, le=2**62), limit: int = Query(500, ge=1, le=1000)) -> dict[str, Any]:
+    def read(
+        after: int = Query(0, ge=0, le=2**62),
+        limit: int = Query(500, ge=1, le=1000),
+        last: str = Query("", max_length=128),
+    ) -> dict[str, Any]:
         with engine.connect() as connection:
-            return store.read_feed(connection, after, limit)
+            return store.read_feed(connection, after, limit, last)
 
     return router

@@ -1,5 +1,6 @@
 """The relay: from the outbox to the queues. Any number of them may run."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.database import Listener
+from shared.metrics.instruments import relay_breaker, relay_sent
 from shared.outbox import store
+from shared.tracing import is_on, span
 
 log = structlog.get_logger(__name__)
 
@@ -67,18 +70,26 @@ class Relay(threading.Thread):
             if claimed and self._send([(message_type, envelope) for _, message_type, envelope in claimed]):
                 sent = [position for position, _, _ in claimed]
                 store.mark_sent(connection, sent)
+                relay_sent.inc(len(sent))
         return self.broker_error is None and (assigned == BATCH or len(sent) == BATCH)
 
     def _send(self, messages: Sequence[tuple[str, dict[str, object]]]) -> bool:
         try:
-            self._sender.send(messages)
+            with contextlib.ExitStack() as spans:
+                if is_on():
+                    for message_type, envelope in messages:
+                        parent = str(envelope.get("traceparent", ""))
+                        spans.enter_context(span(f"send {message_type}", "producer", parent=parent))
+                self._sender.send(messages)
         except (OperationalError, OSError) as error:
             if self.broker_error is None:
                 log.warning("relay.broker_away", error=str(error))
             self.broker_error = str(error) or type(error).__name__
+            relay_breaker.set(1)
             return False
         if self.broker_error is not None:
             log.info("relay.broker_back")
+            relay_breaker.set(0)
         self.broker_error = None
         return True
 

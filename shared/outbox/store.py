@@ -11,6 +11,7 @@ from shared.logging import REQUEST_ID
 from shared.messages import Message, new_id
 from shared.messages.envelope import envelope_document
 from shared.outbox.tables import feed, outbox
+from shared.tracing import traceparent
 
 CHANNEL = "outbox"
 _LOCK = 0x0D1C0
@@ -26,6 +27,8 @@ def publish(connection: sa.Connection, source: str, messages: Sequence[Message])
         id_ = new_id()
         caused_by = message.request_id or request_id
         document = envelope_document(source, id_, message, datetime.now(UTC), caused_by)
+        if (parent := message.traceparent or traceparent()) is not None:
+            document["traceparent"] = parent
         rows.append({"id": id_, "type": message.type, "subject": message.subject, "envelope": document})
     connection.execute(sa.insert(outbox), rows)
     connection.execute(sa.text(f"NOTIFY {CHANNEL}"))
@@ -73,30 +76,60 @@ def mark_sent(connection: sa.Connection, positions: Sequence[int]) -> None:
     )
 
 
-def read_feed(connection: sa.Connection, after: int, limit: int) -> dict[str, Any]:
-    """{"epoch", "head", "messages"} with up to `limit` envelopes whose position is above `after`."""
+def read_feed(connection: sa.Connection, after: int, limit: int, last: str = "") -> dict[str, Any]:
+    """Up to `limit` envelopes of positions above `after`, with what a reader has to know of the feed:
+
+    `epoch`, `head`; `lowest`, the first position that is kept; `known`, false if the message at `after` is
+    not `last`, so that the reader has read another history; `oldest_age_seconds` of the first envelope.
+    """
     state = connection.execute(sa.select(feed.c.epoch, feed.c.head)).one()
     rows = connection.execute(
-        sa.select(outbox.c.position, outbox.c.envelope)
+        sa.select(outbox.c.position, outbox.c.envelope, _age(outbox.c.created_at).label("age"))
         .where(outbox.c.position > after)
         .order_by(outbox.c.position)
         .limit(limit)
-    )
-    messages = [{**e, "feedposition": p, "feedepoch": state.epoch} for p, e in rows]
-    return {"epoch": state.epoch, "head": state.head, "messages": messages}
+    ).all()
+    messages = [{**e, "feedposition": p, "feedepoch": state.epoch} for p, e, _ in rows]
+    return {
+        "epoch": state.epoch,
+        "head": state.head,
+        "lowest": _lowest(connection, state.head),
+        "known": _is_known(connection, after, last, state.head),
+        "oldest_age_seconds": max(0.0, float(rows[0].age)) if rows else 0.0,
+        "messages": messages,
+    }
+
+
+def _lowest(connection: sa.Connection, head: int) -> int:
+    return connection.scalar(sa.select(sa.func.min(outbox.c.position))) or head + 1
+
+
+def _is_known(connection: sa.Connection, after: int, last: str, head: int) -> bool:
+    if after > head:
+        return False
+    at = connection.scalar(sa.select(outbox.c.id).where(outbox.c.position == after)) if last else None
+    # What was pruned cannot be compared. The newest row never is: see the retention of the outbox.
+    return at is None or at == last
+
+
+def _age(time: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.extract("epoch", sa.func.clock_timestamp() - time)
 
 
 def renew_epoch(connection: sa.Connection) -> str:
     """The feed's epoch, a new one if this database is not the one the old epoch was made in.
 
-    A restore from a backup goes to another cluster, another database or another timeline; after each of
-    them positions that readers have seen may be given to other rows.
+    A restore from a backup goes to another cluster, another database, another timeline, or makes the tables
+    anew; after each of them positions that readers have seen may be given to other rows. A restore that
+    leaves no such trace (a file system's snapshot, rows copied into the old tables) is seen by the readers:
+    they name the last message they read, see read_feed.
     """
     identity = connection.scalar(
         sa.text(
             "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
             " (SELECT timeline_id FROM pg_control_checkpoint()),"
-            " (SELECT oid FROM pg_database WHERE datname = current_database()))"
+            " (SELECT oid FROM pg_database WHERE datname = current_database()),"
+            " 'outbox_feed'::regclass::oid)"
         )
     )
     row = connection.execute(sa.select(feed).with_for_update()).one()
@@ -105,6 +138,16 @@ def renew_epoch(connection: sa.Connection) -> str:
     epoch = new_id()
     connection.execute(sa.update(feed).values(epoch=epoch, identity=identity))
     return epoch
+
+
+def oldest_unsent_seconds(connection: sa.Connection) -> float:
+    """How long the oldest row waits that the queues do not have; 0 when there is none."""
+    columns = (outbox.c.created_at,)
+    numbered = sa.select(*columns).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.position).limit(1)
+    fresh = sa.select(*columns).where(outbox.c.position.is_(None)).order_by(outbox.c.seq).limit(1)
+    waiting = sa.union_all(numbered.subquery().select(), fresh.subquery().select()).subquery()
+    oldest = sa.select(sa.func.min(waiting.c.created_at)).scalar_subquery()
+    return max(0.0, float(connection.scalar(sa.select(_age(oldest))) or 0))
 
 
 def backlog(connection: sa.Connection) -> int:

@@ -16,6 +16,9 @@ from shared.testing import wait_until
 from tests.e2e.client import PASSWORD, ROOT, RunningSystem
 from tests.e2e.people import People, gathered
 
+# Of the delivery process to its mail server: a kill -9 doubles at most one mail for each (RFC 1047).
+CONNECTIONS = 8
+
 
 class Installation(RunningSystem):
     """A running system in a data folder of this machine."""
@@ -33,6 +36,7 @@ class Installation(RunningSystem):
             "SUPERUSER_PASSWORD": PASSWORD,
             "REMINDER_TICK_SECONDS": "1",
             "DELIVERY_LEASE_SECONDS": "3",
+            "MAIL_MAX_CONNECTIONS": str(CONNECTIONS),
             "LOGIN_RATE_PER_MINUTE": "100000",
             **variables,
         }

@@ -106,6 +106,7 @@ def test_groups_have_whole_numbers_and_are_for_superusers(people: People) -> Non
     path = f"/api/groups/{made['id']}/"
     assert must(root.get(path), 200)["name"] == name
     assert must(root.put(path, json={"name": f"{name}x"}), 200)["name"] == f"{name}x"
+    assert must(root.patch(path, json={"name": f"{name}x"}), 200)["name"] == f"{name}x"
     assert isinstance(must(root.get("/api/groups/"), 200)["groups"], list)
     for who in (people.admin, people.organizer, people.user):
         for call in (("GET", "/api/groups/"), ("GET", path), ("PUT", path), ("DELETE", path)):

@@ -9,11 +9,9 @@ from celery import Celery
 
 from shared.testing import example, wait_until
 from tests.e2e.client import RunningSystem, make_event, must, order
-from tests.e2e.conftest import Installation
+from tests.e2e.conftest import CONNECTIONS, Installation
 
 pytestmark = pytest.mark.e2e
-
-CONNECTIONS = 8
 
 
 def inject_holders(system: RunningSystem, event_id: str, count: int) -> list[str]:

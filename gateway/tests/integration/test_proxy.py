@@ -95,6 +95,13 @@ async def test_an_announced_body_over_the_limit_is_413_and_never_sent(world) -> 
     assert world.services["events"].requests == []
 
 
+async def test_a_poster_over_the_limit_is_400_and_names_its_field(world) -> None:
+    await world.start(MAX_BODY_BYTES="1000")
+    async with world.client.post("/api/events/upload/", data=b"z" * 1001) as answer:
+        assert (answer.status, list((await answer.json())["errors"])) == (400, ["image"])
+    assert world.services["events"].requests == []
+
+
 async def test_a_chunked_body_over_the_limit_is_413(world) -> None:
     await world.start(MAX_BODY_BYTES="1000")
 

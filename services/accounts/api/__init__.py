@@ -12,8 +12,10 @@ from fastapi import Depends, FastAPI
 
 from services.accounts.api import groups, internal, sessions, users
 from services.accounts.api.wiring import Wiring
+from services.accounts.snapshot import read_users
 from shared.auth import require_service
 from shared.http import Check, make_api
+from shared.http.snapshot import snapshot_router
 from shared.outbox import feed_router
 
 __all__ = ["Wiring", "make_app"]
@@ -32,4 +34,5 @@ def make_app(
         app.include_router(router)
     app.include_router(internal.router, dependencies=[Depends(require_service(wiring.service_token))])
     app.include_router(feed_router(wiring.engine, wiring.service_token))
+    app.include_router(snapshot_router(wiring.engine, wiring.service_token, "users", read_users))
     return app

@@ -48,6 +48,7 @@ def get_group(group_id: GroupId, _: Superuser, wired: Wired) -> GroupBody:
 
 
 @router.put("/api/groups/{group_id}", responses=_ABSENT)
+@router.patch("/api/groups/{group_id}", responses=_ABSENT)
 def rename_group(group_id: GroupId, body: GroupChange, _: Superuser, wired: Wired) -> GroupBody:
     """Gives a group another name, and with it another role."""
     with wired.transaction() as connection:

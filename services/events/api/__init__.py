@@ -15,8 +15,10 @@ from starlette.middleware import Middleware
 from services.events.api import events, internal, posters
 from services.events.api.reads import CachedReads
 from services.events.api.wiring import Wiring
+from services.events.snapshot import read_events
 from shared.auth import require_service
 from shared.http import Check, make_api
+from shared.http.snapshot import snapshot_router
 from shared.outbox import feed_router
 
 __all__ = ["Wiring", "make_app"]
@@ -37,4 +39,5 @@ def make_app(
     app.include_router(events.router)
     app.include_router(internal.router, dependencies=[Depends(require_service(wiring.service_token))])
     app.include_router(feed_router(wiring.engine, wiring.service_token))
+    app.include_router(snapshot_router(wiring.engine, wiring.service_token, "events", read_events))
     return app

@@ -51,7 +51,8 @@ async def read_form(request: Request) -> tuple[str, bytes]:
 def _boundary(request: Request) -> bytes:
     type_, options = parse_options_header(request.headers.get("content-type", ""))
     if type_ != b"multipart/form-data":
-        if not type_:
+        # A form without a file is sent so by many clients.
+        if type_ in (b"", b"application/x-www-form-urlencoded"):
             raise Invalid.field("image", "no file was sent")
         raise WrongType("Send multipart/form-data.")
     if not options.get(b"boundary"):

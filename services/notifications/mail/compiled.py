@@ -33,7 +33,7 @@ _UNSTRUCTURED = ("subject", "comments")
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 _NOT_IN_BODY = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_HEADER = re.compile(f"[\x00-\x20\x7f-\x9f\xa0\u2028\u2029{_BIDI}\ud800-\udfff\ufffe\uffff]+")
-_VISIBLE = re.compile(r"[\x21-\x7e]*")
+_NOT_IN_ADDRESS = re.compile(r'[<>,;"()\[\]\\:]')
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
 
 Encoder = Callable[[Mapping[str, str]], bytes]
@@ -52,12 +52,20 @@ def hole(name: str) -> str:
 
 def one_line(text: str) -> str:
     """A text for a header: white space and controls in one space, nothing that turns its direction."""
+    if _is_plain(text) and "  " not in text:
+        return text.strip()
     return _NOT_IN_HEADER.sub(" ", text).strip()
 
 
 def many_lines(text: str) -> str:
     """A text for a body: line feeds and tabs stay, other controls go."""
+    if _is_plain(text):
+        return text
     return _NOT_IN_BODY.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n"))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def quoted_printable(text: str) -> bytes:
@@ -79,7 +87,7 @@ def mailbox(name: str, address: str) -> bytes:
     An address that is not ASCII stays UTF-8 and needs SMTPUTF8 (RFC 6532).
     """
     spec = address.strip()
-    if not spec or len(spec) > 320 or _NOT_IN_HEADER.search(spec) or any(c in spec for c in '<>,;"()[]\\:'):
+    if not spec or len(spec) > 320 or _NOT_IN_HEADER.search(spec) or _NOT_IN_ADDRESS.search(spec):
         raise ValueError(f"{address!r} is not an address that can be written to")
     clean = one_line(name)[:200]
     if not clean:
@@ -157,8 +165,8 @@ def _header(header: str, text: str) -> Iterable[bytes | Encoder]:
 
 def _visible(name: str) -> Encoder:
     def encode(values: Mapping[str, str]) -> bytes:
-        value = " ".join(values[name].split(" "))
-        if len(value) > LINE_LIMIT - 100 or not _VISIBLE.fullmatch(value.replace(" ", "")):
+        value = values[name]
+        if len(value) > LINE_LIMIT - 100 or not _is_plain(value):
             raise ValueError(f"{value[:80]!r} cannot stand in a header")
         return value.encode()
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
@@ -43,8 +43,7 @@ _SUBJECTS = {
 _QR_CID = "ticket-qr"
 
 
-@dataclass(frozen=True, slots=True)
-class ContentKey:
+class ContentKey(NamedTuple):
     """What a master mail depends on. `ticket` makes it one person's own: it has a QR picture of that code."""
 
     event_id: str
@@ -69,6 +68,7 @@ class LinkBase:
 
 def content_key(claim: Claim) -> ContentKey:
     """Two claims with the same key have the same mail but for their recipients' own words."""
+    minutes, stamp = _moment(claim.starts_at, _worded_at(claim))
     return ContentKey(
         event_id=claim.event_id,
         content_version=claim.content_version,
@@ -76,11 +76,23 @@ def content_key(claim: Claim) -> ContentKey:
         kind=claim.kind,
         lang=language(claim.locale),
         starts_at=claim.starts_at,
-        minutes=remaining_minutes(claim.starts_at, _worded_at(claim)),
-        stamp=_worded_at(claim).astimezone(UTC).replace(second=0, microsecond=0),
+        minutes=minutes,
+        stamp=stamp,
         has_codes=any(claim.codes),
         ticket=f"{claim.subject_id}{claim.confirms or ''}",
     )
+
+
+# All claims of a round have the same times.
+@lru_cache(maxsize=64)
+def _moment(starts_at: datetime, worded_at: datetime) -> tuple[int, datetime]:
+    stamp = worded_at.astimezone(UTC).replace(second=0, microsecond=0)
+    return remaining_minutes(starts_at, worded_at), stamp
+
+
+@lru_cache(maxsize=64)
+def _date(composed_at: datetime) -> str:
+    return rfc5322_date(composed_at)
 
 
 def _worded_at(claim: Claim) -> datetime:
@@ -96,7 +108,7 @@ def values(claim: Claim, sender: str, links: LinkBase) -> dict[str, str]:
         "greeting": f" {name}" if name else "",
         "codes": ", ".join(short(code, 64) for code in claim.codes if code)[:2000],
         "message_id": message_id(claim, sender),
-        "date": rfc5322_date(claim.composed_at),
+        "date": _date(claim.composed_at),
         "unsubscribe": _unsubscribe_url(claim, links),
     }
 
@@ -113,6 +125,7 @@ def message_id(claim: Claim, sender: str) -> str:
     return f"<{claim.id}.{sha256(key.encode()).hexdigest()[:24]}@{domain_of(sender)}>"
 
 
+@lru_cache(maxsize=8)
 def domain_of(sender: str) -> str:
     """The domain of a From header."""
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost"

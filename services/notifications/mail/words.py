@@ -1,6 +1,7 @@
 """Times and names in the holder's language."""
 
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.notifications.mail.compiled import one_line
@@ -14,6 +15,7 @@ _UNITS = {"en": ("hour", "hours", "minute", "minutes"), "id": ("jam", "jam", "me
 NAMELESS = {"en": "your event", "id": "acara Anda"}
 
 
+@lru_cache(maxsize=256)
 def language(locale: str) -> str:
     """`id` for Indonesian locales (`in` is its old code), `en` for all others."""
     return "id" if locale.replace("_", "-").split("-")[0].lower() in ("id", "in") else "en"

@@ -16,7 +16,9 @@ from services.tickets.api import check_in, orders, payments, types
 from services.tickets.api.desk import Desk
 from services.tickets.api.wiring import Wiring, install_refusals
 from services.tickets.errors import AlreadyCheckedIn
+from services.tickets.snapshot import read_orders
 from shared.http import Check, make_api
+from shared.http.snapshot import snapshot_router
 from shared.outbox import feed_router
 
 __all__ = ["Desk", "Wiring", "make_app"]
@@ -37,4 +39,5 @@ def make_app(
     for part in (check_in, types, orders, payments):
         app.include_router(part.router)
     app.include_router(feed_router(wiring.engine, wiring.service_token))
+    app.include_router(snapshot_router(wiring.engine, wiring.service_token, "tickets", read_orders))
     return app

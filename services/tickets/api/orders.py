@@ -20,6 +20,7 @@ from services.tickets.store import orders as store
 from shared.auth import Principal
 from shared.http import problems
 from shared.logging import REQUEST_ID
+from shared.tracing import traceparent
 
 router = APIRouter(prefix="/api/registrations", tags=["registrations"])
 PATH = "/api/registrations"
@@ -52,6 +53,7 @@ async def create_order(
         notify=body.notify is not False,
         hold=wired.hold,
         request_id=structlog.contextvars.get_contextvars().get(REQUEST_ID),
+        traceparent=traceparent(),
     )
     for attempt in range(_ATTEMPTS):
         try:

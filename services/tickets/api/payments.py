@@ -66,7 +66,9 @@ def get_payment(payment_id: PaymentId, caller: Caller, wired: Wired) -> PaymentB
 @router.put("/{payment_id}", responses=problems(403, 404, 409, _403=_NOT_YOURS, _404=_ABSENT, _409=_GONE))
 @router.patch("/{payment_id}", responses=problems(403, 404, 409, _403=_NOT_YOURS, _404=_ABSENT, _409=_GONE))
 def change_payment(payment_id: PaymentId, body: PaymentChange, caller: Caller, wired: Wired) -> PaymentBody:
-    """Staff change any subset of the fields. `completed` pays the order, `refunded` cancels it."""
+    """Staff change any subset of the fields. `completed` pays the order; `refunded` cancels it,
+    unless another payment pays it.
+    """
     with wired.engine.begin() as connection:
         payment = handlers.change_payment(connection, payment_id, body.fields(), body.registration_id, caller)
         return PaymentBody.of(payment)

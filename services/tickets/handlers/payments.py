@@ -100,6 +100,9 @@ def _settle(connection: sa.Connection, order: Order, payment: Payment) -> None:
         return
     order = _note_unpaid(connection, order)
     if payment.status == model.REFUNDED and model.takes_seat(order.status):
+        # Who paid twice and gets one payment back keeps his ticket.
+        if payment_rows.is_paid(connection, order.id):
+            return
         let_go(connection, replace(order, status=model.CANCELLED, checked_in_at=None, checked_in_by=None))
 
 

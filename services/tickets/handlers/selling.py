@@ -32,6 +32,7 @@ class OrderRequest:
     notify: bool = True
     hold: timedelta | None = None
     request_id: str | None = None
+    traceparent: str | None = None
 
 
 def place_orders(connection: sa.Connection, requests: Sequence[OrderRequest]) -> list[Order | TicketsError]:
@@ -92,7 +93,9 @@ def _place(
     if free:
         order = replace(order, paid_at=offer.now, version=2)
         told.append(announcements.paid(order, Decimal(0), announcements.FREE))
-    return order, [replace(message, request_id=request.request_id) for message in told]
+    return order, [
+        replace(message, request_id=request.request_id, traceparent=request.traceparent) for message in told
+    ]
 
 
 def _not_offered(connection: sa.Connection, type_id: str) -> TicketsError:

@@ -211,7 +211,8 @@ def test_a_run_that_was_broken_off_goes_on_where_it_stood(
 def test_what_is_left_out_is_named_with_its_reason_and_comes_when_it_was_put_right(ground: Ground) -> None:
     old, begun = ground.fill()
     rina = old.user("rina")
-    double = old.user("rina2", email="RINA@example.com")
+    # Users are read in the order of their ids: this one comes last, so it is he who finds the address taken.
+    double = old.user("rina2", email="RINA@example.com", id="ffffffff-ffff-4fff-bfff-ffffffffffff")
     silent = old.user("silent", email="")
     event = old.event(None, timedelta(days=1))
     odd = old.event(rina, timedelta(days=1), status="postponed")

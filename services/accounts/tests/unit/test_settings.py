@@ -30,3 +30,10 @@ def test_defaults_allow_ten_failures_a_minute_and_believe_internal_peers() -> No
 def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         read_settings({**GOOD, name: value})
+
+
+@pytest.mark.parametrize("email", ["notanaddress", "a@", "a@b.id\r\nBcc: x@y.id"])
+def test_a_superuser_without_a_real_address_is_refused_by_name(email: str) -> None:
+    first = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": "x" * 12, "SUPERUSER_EMAIL": email}
+    with pytest.raises(SettingError, match="SUPERUSER_EMAIL"):
+        read_settings({**GOOD, **first})

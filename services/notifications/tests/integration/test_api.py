@@ -165,7 +165,7 @@ def test_the_api_does_what_its_document_says(desk: Desk, held: dict) -> None:
     found = findings(
         desk.app,
         sign_in("root", "superuser"),
-        examples=10,
+        examples=50,
         stateful_examples=3,
         state_refuses="is not one that a list has answered",
     )

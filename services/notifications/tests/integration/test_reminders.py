@@ -1,7 +1,10 @@
 """What holders are promised."""
 
+from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from services.notifications.tests.integration.conftest import World
@@ -169,3 +172,57 @@ def test_a_deleted_person_is_forgotten_everywhere_and_not_reminded(world: World)
                 sa.text(f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%h1@dicoevent%'")
             )
             assert found == 0, table
+
+
+def transfer(world: World, message: dict, version: int, event: str = "", holder: str = "") -> None:
+    """The order of a message goes over to another holder or another event."""
+    changed = {
+        **message,
+        "id": f"transfer-{version}-{message['data']['ticket']['id']}",
+        "type": "ticket.updated",
+        "sequence": version,
+    }
+    data = changed["data"] = deepcopy(message["data"])
+    if event:
+        data["event"]["id"] = event
+    if holder:
+        data["holder"].update(id=holder, email=f"{holder}@dicoevent.example")
+    world.receive(changed)
+
+
+def test_a_ticket_that_goes_over_to_another_person_reminds_him_and_not_the_former_holder(
+    world: World,
+) -> None:
+    given = world.order(holder="h1", ticket="t1")
+    both = world.order(holder="h2", ticket="t2")
+    world.order(holder="h2", ticket="t3")
+    transfer(world, given, 2, holder="h3")
+    transfer(world, both, 2, holder="h4")
+    world.deliver()
+    assert sorted(world.server.addresses()) == [f"h{n}@dicoevent.example" for n in (2, 3, 4)]
+
+
+def test_a_ticket_that_goes_over_to_another_event_reminds_of_that_one_alone(world: World) -> None:
+    message = world.order(event="e1", ticket="t1", name="Jazz", starts_in=timedelta(minutes=90))
+    world.order(event="e2", holder="h2", name="Blues", starts_in=timedelta(hours=1))
+    other = deepcopy(message)
+    other["data"]["event"].update(
+        name="Blues", starts_at=(world.now() + timedelta(hours=1)).isoformat(), version=1
+    )
+    transfer(world, other, 2, event="e2")
+    world.deliver()
+    assert world.subjects("h1") == ["Reminder: Blues starts in one hour"]
+
+
+@pytest.mark.parametrize("starts_in", [timedelta(hours=1), timedelta(days=1)])
+def test_a_confirmation_that_waits_goes_over_with_its_ticket(world: World, starts_in: timedelta) -> None:
+    world.settings = replace(world.settings, confirm_orders=True)
+    message = world.order(holder="h1", ticket="t1", starts_in=starts_in)
+    transfer(world, message, 2, holder="h2")
+    world.deliver()
+    assert world.subjects("h1") == []
+    [mail] = world.server.mails
+    assert [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    transfer(world, message, 3, holder="h3")
+    world.deliver()
+    assert not any(subject.startswith("Your ticket") for subject in world.subjects("h3"))

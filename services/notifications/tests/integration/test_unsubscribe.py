@@ -1,6 +1,7 @@
 """People end their reminders by one click; addresses that refuse hard get nothing at all."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -68,13 +69,41 @@ def test_all_reminders_can_be_ended_and_had_again(desk: Desk) -> None:
 
 
 def test_who_wants_no_reminders_still_gets_his_order_confirmed_inside_the_lead_time(desk: Desk) -> None:
-    from dataclasses import replace
-
     desk.client.post(reminded(desk), data={"wanted": "all"})
     desk.world.settings = replace(desk.world.settings, confirm_orders=True)
     desk.world.order(event="e2", starts_in=timedelta(hours=1))
     desk.world.deliver()
     assert desk.world.subjects()[-1].startswith("Your ticket for")
+
+
+def test_who_unsubscribes_before_his_order_was_confirmed_gets_a_plain_confirmation(desk: Desk) -> None:
+    path = reminded(desk)
+    desk.world.settings = replace(desk.world.settings, confirm_orders=True)
+    desk.world.server.answers["h1@dicoevent.example"] = "451 later"
+    desk.world.order(event="e2", organizer_id="boss", starts_in=timedelta(hours=1))
+    desk.world.deliver()
+    assert desk.world.story()[-1][2] == "retry"
+    desk.world.order(event="e3", organizer_id="boss", starts_in=timedelta(hours=1))
+    desk.client.post(path, data={"List-Unsubscribe": "One-Click"})
+    desk.world.server.answers.clear()
+    desk.world.server.mails.clear()
+    desk.world.deliver()
+    assert desk.world.subjects() == ["Your ticket for Malam Jazz di Kota Tua"] * 2
+    desk.client.post(path, data={"wanted": "none"})
+    desk.world.deliver()
+    for mail in desk.world.reminders():
+        assert "Your order is confirmed" not in mail.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("wanted", ["all", "this"])
+def test_unsubscribing_confirms_nothing_twice_and_nothing_that_needs_no_confirmation(
+    desk: Desk, wanted: str
+) -> None:
+    path = reminded(desk)
+    desk.world.order(event="e2", organizer_id="boss", starts_in=timedelta(hours=1))
+    desk.client.post(path, data={"wanted": wanted})
+    desk.world.deliver()
+    assert len(desk.world.subjects()) == 1
 
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: "x" + t, lambda t: t + "A", lambda t: "a.b"])

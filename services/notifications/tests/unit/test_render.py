@@ -47,7 +47,17 @@ def test_times_are_said_in_words(minutes: int, english: str, indonesian: str) ->
 
 @pytest.mark.parametrize(
     ("locale", "lang"),
-    [("id", "id"), ("id_ID", "id"), ("in-ID", "id"), ("en", "en"), ("", "en"), ("fr", "en")],
+    [
+        ("id", "id"),
+        ("id_ID", "id"),
+        ("in-ID", "id"),
+        ("id-ID", "id"),
+        ("in", "id"),
+        ("ID", "id"),
+        ("en", "en"),
+        ("", "en"),
+        ("fr", "en"),
+    ],
 )
 def test_indonesian_for_indonesian_locales_english_for_all_others(locale: str, lang: str) -> None:
     assert language(locale) == lang

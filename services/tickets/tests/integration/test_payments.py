@@ -97,6 +97,15 @@ def test_a_refund_cancels_the_order_and_frees_its_seat_once(house: Any) -> None:
     assert house.order(kind, house.other).status_code == 201
 
 
+def test_who_paid_twice_and_gets_one_payment_back_keeps_his_ticket(house: Any) -> None:
+    order = house.order(house.make_type(quota=1)).json()
+    first, second = (f"{PATH}{house.pay(order).json()['id']}/" for _ in range(2))
+    assert set_status(house, first, "refunded") == 200
+    assert house.status(order) == "registered"
+    assert set_status(house, second, "refunded") == 200
+    assert house.status(order) == "cancelled"
+
+
 def test_an_order_that_was_cancelled_first_is_refunded_without_freeing_two_seats(house: Any) -> None:
     kind = house.make_type(quota=2)
     order = house.order(kind).json()
