@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from services.notifications import metrics, retention, tasks
 from services.notifications.handlers import MessageHandlers
+from services.notifications.intake import Intake
 from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
@@ -31,7 +32,9 @@ def make_handlers(settings: Settings) -> MessageHandlers:
 
 def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None = None) -> Receiver:
     """The door for messages, with this service's handlers behind it."""
-    return Receiver(engine, make_handlers(settings).table(), on_gap=reader.wake if reader else None)
+    handlers = make_handlers(settings)
+    on_gap = reader.wake if reader else None
+    return Receiver(engine, handlers.table(), on_gap, take_all=Intake(handlers).take_all)
 
 
 def feeds_of(settings: Settings) -> dict[str, str]:

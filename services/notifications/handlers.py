@@ -50,10 +50,10 @@ class MessageHandlers:
 
     def user_changed(self, connection: sa.Connection, data: UserData, envelope: Envelope) -> None:
         if projections.apply_holder(connection, data, max(envelope.sequence, data.version)):
-            suppression.revive_address(connection, data.email, self._now(connection))
+            suppression.revive_address(connection, data.email, self.now(connection))
 
     def user_deleted(self, connection: sa.Connection, data: UserGone, envelope: Envelope) -> None:
-        now = self._now(connection)
+        now = self.now(connection)
         address = projections.remove_holder(connection, data.id, envelope.sequence)
         recipients.withdraw_holder(connection, data.id, None, recipients.PERSON_GONE, now)
         recipients.forget(connection, data.id, address)
@@ -62,21 +62,21 @@ class MessageHandlers:
     def event_changed(self, connection: sa.Connection, data: EventData, envelope: Envelope) -> None:
         if envelope.type == "event.cancelled":
             data = data.model_copy(update={"status": "cancelled"})
-        now, version = self._now(connection), max(envelope.sequence, data.version)
-        changed_at = self._fresh_time(envelope, now)
-        self._follow(connection, projections.apply_event(connection, data, version, changed_at), now)
+        now, version = self.now(connection), max(envelope.sequence, data.version)
+        changed_at = self.fresh_time(envelope, now)
+        self.follow(connection, projections.apply_event(connection, data, version, changed_at), now)
 
     def event_deleted(self, connection: sa.Connection, data: EventGone, envelope: Envelope) -> None:
-        now = self._now(connection)
-        changed_at = self._fresh_time(envelope, now)
-        self._follow(
+        now = self.now(connection)
+        changed_at = self.fresh_time(envelope, now)
+        self.follow(
             connection, projections.remove_event(connection, data.id, envelope.sequence, changed_at), now
         )
 
     def ticket_ordered(self, connection: sa.Connection, data: TicketOrdered, envelope: Envelope) -> None:
-        now = self._now(connection)
+        now = self.now(connection)
         change = projections.apply_event(connection, data.event, data.event.version, hearsay=True)
-        self._follow(connection, change, now)
+        self.follow(connection, change, now)
         projections.apply_holder(connection, data.holder, data.holder.version)
         before = projections.holding_of(connection, data.ticket.id)
         taken = projections.apply_ticket(
@@ -88,10 +88,10 @@ class MessageHandlers:
             active=True,
             version=envelope.sequence,
             known_version=data.event.version,
-            at=self._fresh_time(envelope, now),
+            at=self.fresh_time(envelope, now),
         )
         if taken:
-            confirm = self._confirms(data, envelope, now)
+            confirm = self.confirms(data, envelope, now)
             if before is not None and before != (data.event.id, data.holder.id):
                 # What waits to confirm the order goes over with it.
                 confirm |= recipients.waits_to_confirm(connection, data.ticket.id)
@@ -101,7 +101,7 @@ class MessageHandlers:
             traces.remember(connection, data.ticket.id)
 
     def ticket_cancelled(self, connection: sa.Connection, data: TicketGone, envelope: Envelope) -> None:
-        now = self._now(connection)
+        now = self.now(connection)
         taken = projections.apply_ticket(
             connection,
             ticket_id=data.ticket_id,
@@ -119,7 +119,8 @@ class MessageHandlers:
     def ticket_paid(self, connection: sa.Connection, data: TicketPaid, envelope: Envelope) -> None:
         """A payment changes nothing for reminders: who ordered is reminded, paid or not."""
 
-    def _follow(self, connection: sa.Connection, change: Change | None, now: datetime) -> None:
+    def follow(self, connection: sa.Connection, change: Change | None, now: datetime) -> None:
+        """Brings everything in line with an event that changed."""
         if change is not None:
             planning.follow_event(connection, change, self.rules, now)
 
@@ -133,7 +134,7 @@ class MessageHandlers:
             ticket_id = data.ticket.id if confirm else None
             planning.follow_order(connection, event, data.holder.id, ticket_id, self.rules.clock_offset)
 
-    def _confirms(self, data: TicketOrdered, envelope: Envelope, now: datetime) -> bool:
+    def confirms(self, data: TicketOrdered, envelope: Envelope, now: datetime) -> bool:
         """Whether an order is confirmed by mail; one that a rebuilt feed brings up again is not."""
         if envelope.type != "ticket.ordered" or not (self.rules.confirm_orders and data.notify):
             return False
@@ -141,12 +142,14 @@ class MessageHandlers:
             return True
         return now - self.rules.clock_offset - envelope.time <= ORDER_IS_HISTORY
 
-    def _fresh_time(self, envelope: Envelope, now: datetime) -> datetime | None:
+    def fresh_time(self, envelope: Envelope, now: datetime) -> datetime | None:
+        """When something happened by its publisher's clock; None where that cannot be believed."""
         if envelope.time is None or abs(now - self.rules.clock_offset - envelope.time) > _FRESH:
             return None
         return envelope.time
 
-    def _now(self, connection: sa.Connection) -> datetime:
+    def now(self, connection: sa.Connection) -> datetime:
+        """The time of the service."""
         return store.database_now(connection, self.rules.clock_offset)
 
 

@@ -1,5 +1,6 @@
 """Copies of foreign facts: events, people, and who holds what. A change applies only if it is newer."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,19 +72,36 @@ def apply_event(
 def _keep_content(
     connection: sa.Connection, data: EventData, version: int, changed_at: datetime | None
 ) -> None:
-    content = insert(event_contents).values(
-        event_id=data.id,
-        version=version,
-        name=data.name,
-        location=data.location,
-        timezone=data.timezone,
-        starts_at=data.starts_at,
-        ends_at=data.ends_at,
-        note=data.reminder_note,
-        status=data.status,
-        changed_at=changed_at,
-    )
+    content = insert(event_contents).values(_content_values(data, version, changed_at))
     connection.execute(content.on_conflict_do_nothing())
+
+
+def _content_values(data: EventData, version: int, changed_at: datetime | None) -> dict[str, object]:
+    return {
+        "event_id": data.id,
+        "version": version,
+        "name": data.name,
+        "location": data.location,
+        "timezone": data.timezone,
+        "starts_at": data.starts_at,
+        "ends_at": data.ends_at,
+        "note": data.reminder_note,
+        "status": data.status,
+        "changed_at": changed_at,
+    }
+
+
+def keep_contents(connection: sa.Connection, contents: Sequence[EventData]) -> None:
+    """Keeps what orders say of versions of events that nobody had told of; distinct, in a fixed order."""
+    values = [_content_values(data, data.version, None) for data in contents]
+    connection.execute(insert(event_contents).values(values).on_conflict_do_nothing())
+
+
+def hold_events(connection: sa.Connection, ids: Collection[str]) -> dict[str, int]:
+    """The versions of those events that are known, held against change until the commit."""
+    held = sa.select(events.c.id, events.c.sequence).where(events.c.id.in_(sorted(ids)))
+    rows = connection.execute(held.order_by(events.c.id).with_for_update(read=True))
+    return {row.id: row.sequence for row in rows}
 
 
 def remove_event(
@@ -124,6 +142,27 @@ def apply_holder(connection: sa.Connection, data: UserData | HolderData, version
     return _upsert_newer(connection, holders, data.id, {**values, "deleted": False})
 
 
+def apply_holders(connection: sa.Connection, people: Sequence[HolderData]) -> None:
+    """As apply_holder for many, each once."""
+    connection.execute(
+        sa.text(
+            "INSERT INTO holders (id, sequence, name, email, locale) SELECT * FROM unnest("
+            " CAST(:ids AS text[]), CAST(:versions AS bigint[]), CAST(:names AS text[]),"
+            " CAST(:emails AS text[]), CAST(:locales AS text[]))"
+            " ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, name = excluded.name,"
+            "  email = excluded.email, locale = excluded.locale, deleted = false"
+            " WHERE holders.sequence < excluded.sequence"
+        ),
+        {
+            "ids": [person.id for person in people],
+            "versions": [person.version for person in people],
+            "names": [person.name for person in people],
+            "emails": [person.email for person in people],
+            "locales": [person.locale for person in people],
+        },
+    )
+
+
 def remove_holder(connection: sa.Connection, holder_id: str, version: int) -> str | None:
     """Forgets a person's name and address for good; returns the address that was known."""
     address = connection.scalar(sa.select(holders.c.email).where(holders.c.id == holder_id))
@@ -160,11 +199,41 @@ def apply_ticket(
     return _upsert_newer(connection, tickets, ticket_id, values)
 
 
+# Ticket, event, holder, code, version, the event's version at the order, when it was made.
+TicketRow = tuple[str, str, str, str, int, int, datetime | None]
+
+
+def apply_tickets(connection: sa.Connection, rows: Sequence[TicketRow]) -> set[str]:
+    """As apply_ticket for many that are held, each once; returns the ids of those that were taken."""
+    names = ("ids", "events", "holders", "codes", "versions", "known", "at")
+    taken = connection.execute(
+        sa.text(
+            "INSERT INTO tickets (id, event_id, holder_id, code, sequence, known_version, ordered_at, active)"
+            " SELECT *, true FROM unnest(CAST(:ids AS text[]), CAST(:events AS text[]),"
+            "  CAST(:holders AS text[]), CAST(:codes AS text[]), CAST(:versions AS bigint[]),"
+            "  CAST(:known AS bigint[]), CAST(:at AS timestamptz[]))"
+            " ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id, holder_id = excluded.holder_id,"
+            "  code = excluded.code, sequence = excluded.sequence, known_version = excluded.known_version,"
+            "  ordered_at = excluded.ordered_at, active = true"
+            " WHERE tickets.sequence < excluded.sequence RETURNING id"
+        ),
+        {name: [row[n] for row in rows] for n, name in enumerate(names)},
+    )
+    return set(taken.scalars())
+
+
 def holding_of(connection: sa.Connection, ticket_id: str) -> tuple[str, str] | None:
     """(event, holder) of a ticket that somebody holds now."""
     query = sa.select(tickets.c.event_id, tickets.c.holder_id)
     row = connection.execute(query.where(tickets.c.id == ticket_id, tickets.c.active)).one_or_none()
     return None if row is None else (row.event_id, row.holder_id)
+
+
+def holdings_of(connection: sa.Connection, ticket_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """ticket -> (event, holder), for those that somebody holds now."""
+    query = sa.select(tickets.c.id, tickets.c.event_id, tickets.c.holder_id)
+    rows = connection.execute(query.where(tickets.c.id.in_(ticket_ids), tickets.c.active))
+    return {row.id: (row.event_id, row.holder_id) for row in rows}
 
 
 def find_holder(connection: sa.Connection, holder_id: str) -> sa.Row | None:
@@ -195,8 +264,16 @@ def find_event(connection: sa.Connection, event_id: str, lock: bool = False) -> 
     """The copy of an event, deleted ones too; `lock` holds it until the commit."""
     query = sa.select(events).where(events.c.id == event_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _facts(row)
+
+
+def find_events(connection: sa.Connection, ids: Sequence[str]) -> dict[str, EventFacts]:
+    """The copies of many events, deleted ones too."""
+    rows = connection.execute(sa.select(events).where(events.c.id.in_(ids)))
+    return {row.id: _facts(row) for row in rows}
+
+
+def _facts(row: sa.Row) -> EventFacts:
     return EventFacts(
         id=row.id,
         version=row.sequence,

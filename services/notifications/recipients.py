@@ -30,34 +30,51 @@ HAS_LEFT = (
     " AND u.organizer_id IN ('', coalesce(e.organizer_id, '')))"
 )
 
-_ADD = f"""
+
+def _statement(source: str) -> str:
+    """Adds deliveries for the rows of `source`."""
+    return f"""
 INSERT INTO deliveries (event_id, kind, lead_minutes, starts_at, edition, holder_id, subject_id, confirms,
     known_version, due_at, useless_after, next_attempt_at, state, reason, finished_at)
-SELECT :event_id, :kind, :lead, :starts_at, :edition, w.holder_id, :subject_id, :confirms,
-    w.known, :due_at, :useless_after, :now, judged.state, judged.reason,
+SELECT w.event_id, :kind, :lead, w.starts_at, :edition, w.holder_id, w.subject_id, :confirms,
+    w.known, :due_at, w.useless_after, :now, judged.state, judged.reason,
     CASE WHEN judged.state <> 'pending' THEN CAST(:now AS timestamptz) END
-FROM unnest(CAST(:holders AS text[]), CAST(:known AS bigint[])) AS w(holder_id, known)
+FROM {source} AS w
 JOIN holders AS h ON h.id = w.holder_id
-JOIN events AS e ON e.id = :event_id
+JOIN events AS e ON e.id = w.event_id
 CROSS JOIN LATERAL (SELECT CASE
     WHEN h.deleted THEN '{PERSON_GONE}'
     WHEN :covered THEN '{COVERED}'
-    WHEN :late AND EXISTS (SELECT FROM deliveries AS d WHERE d.holder_id = h.id AND d.event_id = :event_id
-        AND d.kind = 'reminder' AND d.starts_at = :starts_at AND d.lead_minutes <> :lead
+    WHEN :late AND EXISTS (SELECT FROM deliveries AS d WHERE d.holder_id = h.id AND d.event_id = w.event_id
+        AND d.kind = 'reminder' AND d.starts_at = w.starts_at AND d.lead_minutes <> :lead
         AND d.state <> 'suppressed') THEN '{COVERED}'
     WHEN {ON_LIST} THEN '{UNREACHABLE}'
     WHEN :reminds AND {HAS_LEFT} THEN '{UNSUBSCRIBED}'
     ELSE '' END AS reason) AS barred
 CROSS JOIN LATERAL (SELECT
-    CASE WHEN barred.reason <> '' THEN 'suppressed' WHEN :useless_after <= :now THEN 'expired'
+    CASE WHEN barred.reason <> '' THEN 'suppressed' WHEN w.useless_after <= :now THEN 'expired'
         ELSE 'pending' END AS state,
-    CASE WHEN barred.reason <> '' THEN barred.reason WHEN :useless_after <= :now THEN :too_late
+    CASE WHEN barred.reason <> '' THEN barred.reason WHEN w.useless_after <= :now THEN :too_late
         ELSE '' END AS reason) AS judged
 ON CONFLICT (event_id, kind, lead_minutes, starts_at, holder_id, edition, subject_id)
 DO UPDATE SET state = excluded.state, reason = excluded.reason, next_attempt_at = excluded.next_attempt_at,
     finished_at = excluded.finished_at, confirms = excluded.confirms, useless_after = excluded.useless_after
 WHERE deliveries.state = 'suppressed' AND deliveries.reason = ANY(:reversible)
 """
+
+
+# The recipients of one mailing, and orders of any events.
+_ADD = _statement(
+    "(SELECT u.holder_id, u.known, CAST(:event_id AS text) AS event_id,"
+    "  CAST(:starts_at AS timestamptz) AS starts_at, CAST(:subject_id AS text) AS subject_id,"
+    "  CAST(:useless_after AS timestamptz) AS useless_after"
+    " FROM unnest(CAST(:holders AS text[]), CAST(:known AS bigint[])) AS u(holder_id, known))"
+)
+_CONFIRM = _statement(
+    "(SELECT u.*, CAST(NULL AS bigint) AS known, u.starts_at AS useless_after FROM unnest("
+    " CAST(:tickets AS text[]), CAST(:events AS text[]), CAST(:starts AS timestamptz[]),"
+    " CAST(:holders AS text[])) AS u(subject_id, event_id, starts_at, holder_id))"
+)
 TOO_LATE = "the event had started"
 
 
@@ -108,6 +125,30 @@ def add(
             "reminds": mailing.kind.reminds,
             "holders": list(holders),
             "known": list(known) or [None] * len(holders),
+            "now": now,
+            "too_late": TOO_LATE,
+            "reversible": list(REVERSIBLE),
+        },
+    )
+
+
+def add_confirmations(
+    connection: sa.Connection, rows: Sequence[tuple[str, str, datetime, str]], now: datetime
+) -> None:
+    """Confirmations of orders: (ticket, event, its start, holder), each ticket once."""
+    names = ("tickets", "events", "starts", "holders")
+    connection.execute(
+        sa.text(_CONFIRM),
+        {
+            **{name: [row[n] for row in rows] for n, name in enumerate(names)},
+            "kind": Kind.CONFIRMATION,
+            "lead": 0,
+            "edition": 0,
+            "confirms": None,
+            "due_at": now,
+            "covered": False,
+            "late": False,
+            "reminds": Kind.CONFIRMATION.reminds,
             "now": now,
             "too_late": TOO_LATE,
             "reversible": list(REVERSIBLE),
@@ -237,6 +278,24 @@ def is_confirmed(connection: sa.Connection, ticket_id: str) -> bool:
     mine = sa.or_(deliveries.c.subject_id == ticket_id, deliveries.c.confirms == ticket_id)
     gone = (deliveries.c.state == State.SUPPRESSED) & deliveries.c.reason.in_(REVERSIBLE)
     return bool(connection.scalar(sa.select(sa.exists().where(mine, ~gone))))
+
+
+def confirmed_among(connection: sa.Connection, ticket_ids: Sequence[str]) -> set[str]:
+    """As is_confirmed for many: those of the tickets whose order is confirmed."""
+    if not ticket_ids:
+        return set()
+    gone = "NOT (state = 'suppressed' AND reason = ANY(:reversible))"
+    found = connection.execute(
+        # `<> ''` and IS NOT NULL let the planner use the partial indexes.
+        sa.text(
+            "SELECT subject_id FROM deliveries WHERE subject_id = ANY(CAST(:ids AS text[]))"
+            f" AND subject_id <> '' AND {gone} UNION"
+            " SELECT confirms FROM deliveries WHERE confirms = ANY(CAST(:ids AS text[]))"
+            f" AND confirms IS NOT NULL AND {gone}"
+        ),
+        {"ids": list(ticket_ids), "reversible": list(REVERSIBLE)},
+    )
+    return set(found.scalars())
 
 
 def waits_to_confirm(connection: sa.Connection, ticket_id: str) -> bool:

@@ -136,6 +136,25 @@ def hold_reminders(connection: sa.Connection, event: EventFacts) -> Sequence[sa.
     ).all()
 
 
+def hold_reminders_of(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[timedelta]]:
+    """As hold_reminders for many events: event -> the lead times armed for its start."""
+    rows = connection.execute(
+        sa.select(schedules.c.event_id, schedules.c.lead_minutes)
+        .join(events, (events.c.id == schedules.c.event_id) & (events.c.starts_at == schedules.c.starts_at))
+        .where(
+            schedules.c.event_id.in_(event_ids),
+            schedules.c.kind == Kind.REMINDER,
+            schedules.c.state != ScheduleState.SUPERSEDED,
+        )
+        .order_by(schedules.c.id)
+        .with_for_update(read=True, of=schedules)
+    )
+    leads: dict[str, list[timedelta]] = {}
+    for row in rows:
+        leads.setdefault(row.event_id, []).append(timedelta(minutes=row.lead_minutes))
+    return leads
+
+
 def armed_leads(connection: sa.Connection, event: EventFacts) -> list[timedelta]:
     """The lead times that are armed for an event's start."""
     found = connection.execute(

@@ -2,6 +2,7 @@
 
 app.py        settings, and sending      worker.py    a consumer process
 consumer.py   no message is forgotten    transport.py no bytes stop a worker
+stretch.py    many messages at once
 """
 
 from shared.broker.app import BrokerSender, make_celery

@@ -2,7 +2,7 @@
 
 Celery acknowledges and drops what it does not understand: unknown task names, undecodable bodies, messages
 that are no task at all. Here each of them goes to the receiver, which applies a bare envelope and keeps the
-rest as a dead letter.
+rest as a dead letter. Messages that it does understand go there in stretches, past Celery's tasks.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from celery.worker.consumer import Consumer
 from kombu.exceptions import KombuError
 
+from shared.broker.stretch import envelope_of, take_stretch
 from shared.broker.worker import take
 
 
@@ -22,7 +23,11 @@ class KeepingConsumer(Consumer):
         def on_message(message: Any) -> None:
             self.app.intake.count += 1
             try:
-                handle(message)
+                envelope = envelope_of(self.app, message)
+                if envelope is None:
+                    handle(message)
+                else:
+                    take_stretch(self.app, message, envelope)
             except (KeyError, TypeError, AttributeError, ValueError) as error:
                 # {"task": ...} without an id is a KeyError in Celery's strategy; kombu takes that for a
                 # lost connection and would redeliver it for ever.

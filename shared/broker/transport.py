@@ -6,6 +6,8 @@ kombu decodes each queue item as JSON below every callback: an item that is not 
 
 import base64
 import json
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from kombu.transport import redis
@@ -37,6 +39,28 @@ def as_kombu_message(item: bytes, queue: str) -> dict[str, Any]:
     }
 
 
+# What kombu keeps of an unacknowledged message is [message, exchange, routing key].
+_TAKE_AT_HAND = """
+local taken = {}
+for n = 1, tonumber(ARGV[1]) do
+  local item = redis.call('RPOP', KEYS[1])
+  if not item then break end
+  local read, message = pcall(cjson.decode, item)
+  local whole = read and type(message) == 'table' and type(message.body) == 'string'
+  local properties = whole and message.properties
+  local tag = type(properties) == 'table' and properties.delivery_tag
+  if type(tag) ~= 'string' or redis.call('HEXISTS', KEYS[2], tag) == 1 then
+    redis.call('RPUSH', KEYS[1], item)
+    break
+  end
+  redis.call('ZADD', KEYS[3], ARGV[2], tag)
+  redis.call('HSET', KEYS[2], tag, '[' .. item .. ',"",' .. ARGV[3] .. ']')
+  taken[n] = item
+end
+return taken
+"""
+
+
 class TolerantChannel(redis.Channel):
     """A channel on which every queue item becomes a message."""
 
@@ -66,6 +90,27 @@ class TolerantChannel(redis.Channel):
                 if item:
                     return as_kombu_message(item, queue)
         raise Empty()
+
+    def take_at_hand(self, queue: str, limit: int) -> list[bytes]:
+        """Up to `limit` further items of a queue, noted as unacknowledged in the same moment.
+
+        Unlike a message that BRPOP brought, none of them can be lost between the two. An item that is not a
+        kombu message stays where it is, and is the end.
+        """
+        keys = (self._q_for_pri(queue, 0), self.unacked_key, self.unacked_index_key)
+        with self.conn_or_acquire() as client:
+            return client.eval(_TAKE_AT_HAND, len(keys), *keys, limit, time.time(), json.dumps(queue))
+
+    def settle(self, tags: Sequence[str]) -> None:
+        """Acknowledges messages of take_at_hand()."""
+        with self.conn_or_acquire() as client, client.pipeline() as pipe:
+            pipe.hdel(self.unacked_key, *tags).zrem(self.unacked_index_key, *tags).execute()
+
+    def put_back(self, queue: str, items: Sequence[bytes], tags: Sequence[str]) -> None:
+        """Gives items of take_at_hand() back to their queue: they are the next ones."""
+        with self.conn_or_acquire() as client, client.pipeline() as pipe:
+            pipe.rpush(self._q_for_pri(queue, 0), *reversed(items))
+            pipe.hdel(self.unacked_key, *tags).zrem(self.unacked_index_key, *tags).execute()
 
 
 class TolerantTransport(redis.Transport):

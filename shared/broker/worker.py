@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from shared.messages import MessageRefused
 
 log = structlog.get_logger(__name__)
 
-_DATABASE_PAUSE_SECONDS = 1.0
+DATABASE_PAUSE_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5.0
 
 
@@ -26,6 +26,8 @@ class MessageReceiver(Protocol):
     """Where messages go: shared.inbox.Receiver."""
 
     def receive(self, body: object) -> None: ...
+
+    def receive_many(self, bodies: Sequence[object]) -> None: ...
 
     def bury(self, body: object, reason: str) -> None: ...
 
@@ -43,7 +45,8 @@ def wire_receiver(app: Celery, receiver: MessageReceiver, types: Iterable[str]) 
     """Makes a task of each message type, and the receiver the place for everything else."""
     app.receiver = receiver
     app.intake = Intake()
-    for message_type in types:
+    app.message_types = frozenset(types)
+    for message_type in app.message_types:
         app.task(name=message_type)(_message_task(receiver))
 
 
@@ -67,7 +70,7 @@ def or_again(work: Callable[[], None]) -> None:
         work()
     except (DBAPIError, PoolTimeout) as error:
         log.warning("message.database_away", error=str(error).strip())
-        time.sleep(_DATABASE_PAUSE_SECONDS)
+        time.sleep(DATABASE_PAUSE_SECONDS)
         raise Reject(error, requeue=True) from error
 
 
@@ -77,7 +80,7 @@ def take(app: Celery, message: Any, work: Callable[[MessageReceiver], None]) -> 
         work(app.receiver)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("message.database_away", error=str(error).strip())
-        time.sleep(_DATABASE_PAUSE_SECONDS)
+        time.sleep(DATABASE_PAUSE_SECONDS)
         message.requeue()
     else:
         message.ack()

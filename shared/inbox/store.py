@@ -1,7 +1,7 @@
 """Every query on the inbox, the feed cursors and the dead letters."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -77,6 +77,23 @@ def advance_cursor(connection: sa.Connection, source: str, epoch: str, position:
         return True
     known = cursor_of(connection, source)
     return known.epoch == epoch and known.position >= position
+
+
+def advance_cursor_over(connection: sa.Connection, source: str, epoch: str, ids: Mapping[int, str]) -> bool:
+    """As advance_cursor over many positions at once, in any order; `ids` has the message at each."""
+    known = cursor_of(connection, source)
+    if known.epoch != epoch:
+        return False
+    reached = known.position
+    while reached + 1 in ids:
+        reached += 1
+    if reached > known.position:
+        # Who moved it meanwhile may have left a hole behind these; the feed tells.
+        here = (cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == known.position)
+        step = sa.update(cursors).where(*here).values(position=reached, last_id=ids[reached])
+        if not connection.execute(step).rowcount:
+            return False
+    return reached >= max(ids)
 
 
 def bury(connection: sa.Connection, body: str, reason: str) -> None:

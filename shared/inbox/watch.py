@@ -51,3 +51,8 @@ def buried(reason: str) -> None:
     """A message could not be taken, and is kept as a dead letter."""
     dead_letters.inc()
     log.warning("message.dead_letter", reason=reason)
+
+
+def deadlocked(left: int) -> None:
+    """Another process's transaction got into the way; it is tried `left` times more."""
+    log.info("message.deadlock", left=left)
