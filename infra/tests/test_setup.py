@@ -33,7 +33,7 @@ def test_ctrl_c_ends_the_set_up_and_its_pip(tmp_path: Path) -> None:
         env={"PATH": f"{python.parent}:{os.defpath}"},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # What was started in the background has SIGINT ignored, and a shell cannot trap what it finds ignored.
+        # In the background SIGINT is ignored, and a shell cannot trap what it finds ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     pip = tmp_path / "pip.pid"
