@@ -52,10 +52,30 @@ class Parts:
             return connection.scalar(sa.text(statement), values) or 0
 
     def run(self, *statements: str, **values: object) -> None:
-        """Statements in one transaction."""
+        """Statements in one transaction, each with those of the values that it names."""
         with self.engine.begin() as connection:
+            for statement in map(sa.text, statements):
+                named = statement.compile().params
+                connection.execute(statement, {k: v for k, v in values.items() if k in named})
+
+    def run_alone(self, *statements: str) -> None:
+        """Statements that allow no transaction around them."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for statement in statements:
-                connection.execute(sa.text(statement), values)
+                connection.execute(sa.text(statement))
+
+    def postmaster(self) -> int:
+        """The process whose children are PostgreSQL."""
+        return psutil.Process(int(self.scalar("SELECT pg_backend_pid()"))).ppid()
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A server that takes mail and keeps none."""
+
+    port: int
+    name: str
+    pid: int
 
 
 @contextmanager
@@ -88,8 +108,8 @@ def process(command: Sequence[str], environment: dict[str, str], log: Path) -> I
 
 
 @contextmanager
-def sink(parts: Parts, own: bool, slow_ms: int = 0) -> Iterator[tuple[int, str]]:
-    """A server that takes mail and keeps none; yields its port and its name."""
+def sink(parts: Parts, own: bool, slow_ms: int = 0) -> Iterator[Sink]:
+    """Starts smtp-sink, or the suite's own where that is missing, or a slow server is wanted."""
     port = ports.choose(0, set())
     found = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
     if found and not own and not slow_ms:
@@ -99,9 +119,9 @@ def sink(parts: Parts, own: bool, slow_ms: int = 0) -> Iterator[tuple[int, str]]
     else:
         command = [sys.executable, "-m", "tests.bench.counting_sink", str(port), str(slow_ms)]
         name = f"own sink, {slow_ms} ms a message" if slow_ms else "own sink"
-    with process(command, dict(os.environ), parts.home / "sink.log"):
+    with process(command, dict(os.environ), parts.home / "sink.log") as started:
         wait_until(lambda: ports.answers(port), "the sink listens")
-        yield port, name
+        yield Sink(port, name, started.pid)
 
 
 @contextmanager
@@ -124,8 +144,3 @@ def workers(parts: Parts, count: int, port: int, connections: int) -> Iterator[l
         for n in range(count):
             wait_until((parts.home / f"delivery-{n}.heartbeat").exists, "the delivery process is ready")
         yield started
-
-
-def megabytes(processes: Sequence[subprocess.Popen]) -> float:
-    """The largest resident size of them now."""
-    return max(psutil.Process(p.pid).memory_info().rss for p in processes) / 2**20
