@@ -3,7 +3,8 @@
 As many mails are on the wire as there are connections, at most one on each. A turn is one commit: it records
 what the last mails of some connections became and makes `sending` durable for the next mail of each of the
 same connections; nothing is marked that has to wait behind another mail. Two turns alternate, so that the
-database works while SMTP talks. A kill -9 leaves at most one mail for each open connection of which nobody
+database works while SMTP talks. What is due goes from `pending` to `sending` at once; `claimed` is for what
+has to wait for a connection. A kill -9 leaves at most one mail for each open connection of which nobody
 knows whether it arrived.
 """
 
@@ -24,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.notifications.answers import Strain, strain
-from services.notifications.leases import Place
+from services.notifications.front import Front
 from services.notifications.links import Links
 from services.notifications.mail.compose import Composer
 from services.notifications.mail.render import LinkBase
@@ -35,6 +36,7 @@ from services.notifications.rate import RateGate
 from services.notifications.rounds import Rounds
 from services.notifications.settings import MailSettings, ReminderSettings
 from services.notifications.traces import Talks
+from services.notifications.turns import Turns
 from shared.database import is_transient
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,8 @@ T = TypeVar("T")
 TURNS = 2
 # A turn waits this long for more connections to come free: one commit for many is what makes it fast.
 LINGER_SECONDS = 0.003
+# How long after the rate was used up it is asked for again.
+THROTTLED_SECONDS = 0.05
 WATCH_SECONDS = 0.25
 DATABASE_PAUSE_SECONDS = 0.5
 
@@ -129,9 +133,10 @@ class Courier:
         self._on_wire: dict[Session, Claim] = {}
         self._finished: list[tuple[Session, Claim, Answer]] = []
         self._talks = Talks()
+        self._turns = [rounds.turns() for _ in range(TURNS)]
         self._turning = 0
-        self._place: Place | None = None
-        self._dry = False
+        self._throttled_until = 0.0
+        self._front = Front()
         self._planned = False
         self._stopping = False
         self._answered = 0
@@ -154,7 +159,7 @@ class Courier:
     async def run(self, once: bool) -> int:
         """Until stopped, or with `once` until nothing is left to do now."""
         tasks = [asyncio.create_task(self._plan(once)), asyncio.create_task(self._claim())]
-        tasks += [asyncio.create_task(self._turn()) for _ in range(TURNS)]
+        tasks += [asyncio.create_task(self._turn(turns)) for turns in self._turns]
         tasks += [asyncio.create_task(self._watch()), asyncio.create_task(self._hold())]
         end = asyncio.create_task(self._until_done(once))
         try:
@@ -168,12 +173,14 @@ class Courier:
             await asyncio.gather(end, *tasks, return_exceptions=True)
             await self._links.close()
             self._threads.shutdown(wait=True)
+            for turns in self._turns:
+                turns.close()
         return self._answered
 
     async def _until_done(self, once: bool) -> None:
         while not self._stopping:
             idle = not self._on_wire and not self._finished and not self._turning and not self._hand
-            if once and self._planned and idle and (self._dry or self._links.away):
+            if once and self._planned and idle and (self._front.dry or self._links.away):
                 return
             await asyncio.sleep(0.005 if once else 0.1)
 
@@ -210,51 +217,51 @@ class Courier:
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _plan(self, once: bool) -> None:
+        loop = asyncio.get_running_loop()
+        arrived = partial(loop.call_soon_threadsafe, self._arrived)
         await self._database(self._rounds.arm)
         while True:
             self._plan_now.clear()
             if self._heartbeat is not None:
                 self._heartbeat.touch()
-            await self._database(self._rounds.plan)
-            self._dry, self._place, self._planned = False, None, True
-            self._changed()
+            await self._database(self._rounds.plan, arrived)
+            self._planned = True
+            self._arrived()
             try:
                 async with asyncio.timeout(self._settings.sweep.total_seconds()):
                     await self._plan_now.wait()
             except TimeoutError:
                 if once:
                     await asyncio.Event().wait()
+                self._front.rewind()
+
+    def _arrived(self) -> None:
+        self._front.arrived()
+        self._changed()
 
     async def _claim(self) -> None:
-        """Keeps two rounds in hand while there are due ones and a relay to give them to."""
+        """Takes something in hand while no connection is there: for that one is made."""
         while True:
-            round_ = max(1, int(self._links.allowed))
             probing = not self._links.breaker.closed
-            if self._planned and not (self._stopping or self._dry or self._links.away):
-                limit = 1 if probing else self._claim_limit(round_)
-                if len(self._hand) < (1 if probing else min(limit, 2 * round_)):
-                    await self._claim_some(limit)
-                    continue
-            await asyncio.sleep(0.002 if self._on_wire or not self._planned else 0.02)
+            needed = probing or not self._links.some
+            if needed and not (self._stopping or self._front.dry or self._links.away or self._hand):
+                await self._claim_some(1 if probing else self._claim_limit())
+                continue
+            await asyncio.sleep(0.005)
 
-    def _claim_limit(self, round_: int) -> int:
-        limit = max(64, 8 * round_)
+    def _claim_limit(self) -> int:
+        limit = max(1, int(self._links.allowed))
         if self._mail.rate_per_second:
             # What cannot go out within a quarter of the lease is another worker's.
-            limit = min(
-                limit, max(1, int(self._mail.rate_per_second * self._settings.lease.total_seconds() / 4))
-            )
+            seconds = self._settings.lease.total_seconds() / 4
+            limit = min(limit, max(1, int(self._mail.rate_per_second * seconds)))
         return limit
 
     async def _claim_some(self, limit: int) -> None:
-        place = self._place
-        taken = await self._database(self._rounds.claim, limit, place)
+        look = self._front.look()
+        taken = await self._database(self._rounds.claim, limit, look.place)
         self._hand.extend(taken.claims)
-        if taken.seen < limit and self._place is place:
-            # From the front again: rows may have come back behind this place.
-            self._dry, self._place = place is None, None
-        elif taken.seen >= limit and self._place is place:
-            self._place = taken.last
+        self._front.seen(look, taken, limit)
         self._changed()
 
     async def _release(self, claims: list[Claim]) -> None:
@@ -273,7 +280,7 @@ class Courier:
 
     # -- a turn --------------------------------------------------------------------------------------------
 
-    async def _turn(self) -> None:
+    async def _turn(self, turns: Turns) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
@@ -283,7 +290,7 @@ class Courier:
                 await asyncio.sleep(LINGER_SECONDS)
             self._turning += 1
             try:
-                await self._take_turn()
+                await self._take_turn(turns)
             finally:
                 self._turning -= 1
             if self._worth_it():
@@ -295,13 +302,21 @@ class Courier:
             if self._links.away:
                 hand = list(self._hand)
                 self._hand.clear()
-                self._dry = True
+                self._front.dry = True
                 task = asyncio.create_task(self._give_up(hand))
                 task.add_done_callback(lambda t: t.cancelled() or t.exception())
                 return bool(self._finished)
             self._links.want(len(self._hand))
-            return bool(self._finished or self._links.ready)
-        return bool(self._finished)
+        return bool(self._finished) or (self._links.ready and self._may_send() > 0)
+
+    def _may_send(self) -> int:
+        """How many mails could go out if there were connections for all."""
+        if self._stopping or asyncio.get_running_loop().time() < self._throttled_until:
+            return 0
+        if self._hand:
+            return len(self._hand)
+        sure = not self._front.dry and self._links.breaker.closed
+        return int(self._links.allowed) if sure else 0
 
     async def _give_up(self, hand: list[Claim]) -> None:
         self._turning += 1
@@ -310,28 +325,39 @@ class Courier:
         finally:
             self._turning -= 1
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self, turns: Turns) -> None:
         finished, self._finished = self._finished, []
         for session, _, _ in finished:
             self._links.give_back(session)
-        sessions = [] if self._stopping else self._links.take(len(self._hand))
+        sessions = self._links.take(self._may_send())
         granted = await self._grant(len(sessions))
-        for session in sessions[granted:]:
-            self._links.give_back(session)
         claims = [self._hand.popleft() for _ in range(min(granted, len(self._hand)))]
-        for session in sessions[len(claims) : granted]:
-            self._links.give_back(session)
-        if not finished and not claims:
-            return
-        mine = await self._database(self._rounds.turn, [(c, a) for _, c, a in finished], claims)
+        results = [(claim, answer) for _, claim, answer in finished]
+        if claims:
+            mine = await self._database(self._rounds.turn, results, claims)
+            claims = [claim for claim in claims if claim.id in mine]
+        elif results or granted:
+            claims = await self._take_due(turns, results, granted)
         self._answered += len(finished)
         for session, claim in zip(sessions, claims, strict=False):
-            if claim.id in mine:
-                self._send(session, claim)
-            else:
-                self._links.give_back(session)
+            self._send(session, claim)
+        for session in sessions[len(claims) :]:
+            self._links.give_back(session)
         if talks := self._talks.ended():
             await self._database(self._rounds.trace, talks)
+
+    async def _take_due(self, turns: Turns, results: list[tuple[Claim, Answer]], limit: int) -> list[Claim]:
+        """Records, and takes as many due ones as there are connections: on them these go out at once."""
+        if rough := [result for result in results if not result[1].accepted]:
+            await self._database(self._rounds.turn, rough, [])
+            results = [result for result in results if result[1].accepted]
+        look = self._front.look()
+        taken = await self._database(self._rounds.smooth_turn, turns, results, limit, look.place)
+        if limit:
+            self._front.seen(look, taken, limit)
+            if taken.seen >= limit:
+                self._links.want(int(self._links.allowed))
+        return taken.claims
 
     async def _grant(self, wanted: int) -> int:
         if not wanted or self._gate.free:
@@ -339,7 +365,8 @@ class Courier:
         loop = asyncio.get_running_loop()
         granted = await loop.run_in_executor(self._threads, self._gate.take, wanted)
         if granted < wanted:
-            loop.call_later(0.05, self._changed)
+            self._throttled_until = loop.time() + THROTTLED_SECONDS
+            loop.call_later(THROTTLED_SECONDS, self._changed)
         return granted
 
     def _send(self, session: Session, claim: Claim) -> None:

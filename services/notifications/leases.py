@@ -3,20 +3,45 @@
 Each of them looks at what is due or leased, by partial indexes; old rows cost nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications.model import Answer, Claim, Content, Result, State
+from services.notifications.model import Claim, Content, Result, State
 
 SWEEP_BATCH = 5000
 # From when a mail was due, or could first be sent.
-_LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
+LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
+# What taking a delivery `d` fixes, with the projections `h` and `e` beside it. While it is frozen a copy may
+# be out there: then nothing of it changes.
+TAKEN = (
+    "fence = d.fence + 1, lease_until = {until}, claimed_at = {now},"
+    " worker = current_setting('application_name'), composed_at = coalesce(d.composed_at, {now}),"
+    " worded_at = CASE WHEN d.frozen THEN d.worded_at ELSE {now} END,"
+    " address = CASE WHEN d.frozen THEN d.address ELSE h.email END,"
+    " name = CASE WHEN d.frozen THEN d.name ELSE h.name END,"
+    " locale = CASE WHEN d.frozen THEN d.locale ELSE h.locale END,"
+    " content_version = CASE WHEN d.frozen THEN d.content_version ELSE e.sequence END,"
+    " codes = CASE WHEN d.frozen THEN d.codes ELSE (SELECT array_agg(t.code"
+    "  ORDER BY t.id <> coalesce(d.confirms, ''), t.code) FROM tickets AS t"
+    "  WHERE t.event_id = d.event_id AND t.holder_id = d.holder_id AND t.active"
+    "   AND d.subject_id IN ('', t.id)) END"
+)
+# What makes a Claim, in its order; the event's content comes from elsewhere.
+_EVENT, _LOCALE, _CONTENT, _KNOWN = 2, 10, 14, 21
+FACTS = (
+    "d.id, d.fence, d.event_id, d.holder_id, d.kind, d.starts_at, d.composed_at, d.address, d.name, d.locale,"
+    " {attempts}, d.lead_minutes, d.edition, d.codes, d.content_version, d.useless_after, d.subject_id,"
+    " d.confirms, e.organizer_id, d.worded_at, {frozen}, d.known_version"
+)
 
 # A place in the order of what is due: (next_attempt_at, id).
 Place = tuple[datetime, int]
+# A version of an event: (event id, version).
+Version = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +131,34 @@ def _put_off(connection: sa.Connection, rows: Sequence[tuple[int, datetime]]) ->
 def _take(connection: sa.Connection, ids: list[int], now: datetime, lease: timedelta) -> list[Claim]:
     rows = connection.execute(
         sa.text(
-            "UPDATE deliveries AS d SET state = 'claimed', fence = d.fence + 1, lease_until = :until,"
-            "  claimed_at = :now, worker = current_setting('application_name'),"
-            "  composed_at = coalesce(d.composed_at, :now),"
-            "  worded_at = CASE WHEN d.frozen THEN d.worded_at ELSE :now END,"
-            "  address = CASE WHEN d.frozen THEN d.address ELSE h.email END,"
-            "  name = CASE WHEN d.frozen THEN d.name ELSE h.name END,"
-            "  locale = CASE WHEN d.frozen THEN d.locale ELSE h.locale END,"
-            "  content_version = CASE WHEN d.frozen THEN d.content_version ELSE e.sequence END,"
-            "  codes = CASE WHEN d.frozen THEN d.codes ELSE (SELECT array_agg(t.code"
-            "   ORDER BY t.id <> coalesce(d.confirms, ''), t.code) FROM tickets AS t"
-            "   WHERE t.event_id = d.event_id AND t.holder_id = d.holder_id AND t.active"
-            "    AND d.subject_id IN ('', t.id)) END"
+            f"UPDATE deliveries AS d SET state = 'claimed', {TAKEN.format(now=':now', until=':until')}"
             " FROM holders AS h, events AS e"
             " WHERE d.id = ANY(CAST(:ids AS bigint[])) AND h.id = d.holder_id AND e.id = d.event_id"
-            " RETURNING d.id, d.fence, d.event_id, d.holder_id, d.kind, d.starts_at, d.composed_at,"
-            "  d.address, d.name, d.locale, d.attempts, d.content_version, d.lead_minutes, d.edition,"
-            "  d.useless_after, d.worded_at, d.codes, d.frozen, d.subject_id, d.confirms, d.known_version,"
-            "  e.organizer_id"
+            f" RETURNING {FACTS.format(attempts='d.attempts', frozen='d.frozen')}"
         ),
         {"now": now, "until": now + lease, "ids": ids},
     ).all()
     claims = _with_contents(connection, rows)
     if len(claims) < len(ids):
-        _fail_unknown(connection, set(ids) - {c.id for c in claims}, now)
+        fail_unknown(connection, set(ids) - {c.id for c in claims}, now)
     return claims
 
 
 def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Claim]:
-    wanted = {(row.event_id, row.content_version) for row in rows}
-    wanted |= {(row.event_id, row.known_version) for row in rows if row.known_version is not None}
+    contents = find_contents(connection, versions_of(rows))
+    claims = (claim_of(row, contents) for row in rows)
+    return [claim for claim in claims if claim is not None]
+
+
+def versions_of(rows: Iterable[Sequence[Any]]) -> set[Version]:
+    """The versions of events that FACTS name."""
+    wanted = {(row[_EVENT], row[_CONTENT]) for row in rows}
+    return wanted | {(row[_EVENT], row[_KNOWN]) for row in rows if row[_KNOWN] is not None}
+
+
+def find_contents(connection: sa.Connection, versions: Iterable[Version]) -> dict[Version, Content]:
+    """What people are told of these versions of events; some may be missing."""
+    wanted = list(versions)
     found = connection.execute(
         sa.text(
             "SELECT event_id, version, name, location, timezone, starts_at, ends_at, note, status"
@@ -145,47 +168,23 @@ def _with_contents(connection: sa.Connection, rows: Sequence[sa.Row]) -> list[Cl
         ),
         {"ids": [event for event, _ in wanted], "versions": [version for _, version in wanted]},
     )
-    contents = {(c.event_id, c.version): Content(*c[1:]) for c in found}
-    claims = []
-    for row in rows:
-        content = contents.get((row.event_id, row.content_version))
-        if content is None:
-            continue
-        claims.append(
-            Claim(
-                id=row.id,
-                fence=row.fence,
-                event_id=row.event_id,
-                holder_id=row.holder_id,
-                kind=row.kind,
-                starts_at=row.starts_at,
-                composed_at=row.composed_at,
-                address=row.address,
-                name=row.name,
-                locale=row.locale,
-                event_name=content.name,
-                location=content.location,
-                timezone=content.timezone,
-                attempts=row.attempts,
-                lead_minutes=row.lead_minutes,
-                edition=row.edition,
-                codes=tuple(row.codes or ()),
-                content_version=row.content_version,
-                useless_after=row.useless_after,
-                worded_at=row.worded_at,
-                frozen=row.frozen,
-                subject_id=row.subject_id,
-                confirms=row.confirms,
-                organizer_id=row.organizer_id,
-                note=content.note,
-                ends_at=content.ends_at,
-                known=contents.get((row.event_id, row.known_version)),
-            )
-        )
-    return claims
+    return {(c.event_id, c.version): Content(*c[1:]) for c in found}
 
 
-def _fail_unknown(connection: sa.Connection, ids: Iterable[int], now: datetime) -> None:
+def claim_of(facts: Sequence[Any], contents: Mapping[Version, Content]) -> Claim | None:
+    """FACTS as a claim; None when nothing is known of the event's version."""
+    content = contents.get((facts[_EVENT], facts[_CONTENT]))
+    if content is None:
+        return None
+    known = contents.get((facts[_EVENT], facts[_KNOWN]))
+    words = (content.name, content.location, content.timezone)
+    rest: Sequence[Any] = (*facts[_LOCALE:_KNOWN], content.note, content.ends_at, known)
+    claim = Claim(*(*facts[:_LOCALE], *words, *rest))
+    claim.codes = tuple(claim.codes or ())
+    return claim
+
+
+def fail_unknown(connection: sa.Connection, ids: Iterable[int], now: datetime) -> None:
     # They would stand at the head of what is due for ever.
     connection.execute(
         sa.text(
@@ -213,6 +212,21 @@ def mark_sending(
             " RETURNING d.id"
         ),
         {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
+    )
+    return set(rows.scalars())
+
+
+def still_sending(
+    connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta
+) -> set[int]:
+    """The ids of those that are `sending` by their fence; their lease begins anew."""
+    rows = connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET lease_until = :until"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS mine(id, fence)"
+            " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state = 'sending' RETURNING d.id"
+        ),
+        {**_fences(claims), "until": now + lease},
     )
     return set(rows.scalars())
 
@@ -263,7 +277,7 @@ def record(
             "  CAST(:frozen AS boolean[]), CAST(:next_at AS timestamptz[]))"
             "  AS r(id, fence, state, code, answer, attempts, frozen, next_at)"
             " WHERE d.id = r.id AND d.fence = r.fence"
-            f"  AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id, {_LATE} AS late"
+            f"  AND d.state IN ('sending', 'retry', 'unknown', 'expired') RETURNING d.id, {LATE} AS late"
         ),
         {
             **_fences([claim for claim, _ in results]),
@@ -294,52 +308,6 @@ def _note(connection: sa.Connection, results: Sequence[tuple[Claim, Result]], no
             for c, r in results
         ],
     )
-
-
-def accept_and_mark(
-    connection: sa.Connection,
-    accepted: Sequence[tuple[Claim, Answer]],
-    claims: Sequence[Claim],
-    offset: timedelta,
-    lease: timedelta,
-) -> tuple[dict[int, float | None], set[int]]:
-    """record() and mark_sending() of a round in which every mail was accepted, in one statement.
-
-    Returns (ids recorded with how late they were in seconds, ids that may be sent).
-    One round trip: six of them were half of a round's time.
-    """
-    rows = connection.execute(
-        sa.text(
-            "WITH done AS (UPDATE deliveries AS d SET state = 'accepted', answer_code = r.code,"
-            "   answer_text = r.answer, lease_until = NULL, reason = '',"
-            "   finished_at = clock_timestamp() + CAST(:offset AS interval)"
-            "  FROM unnest(CAST(:done_ids AS bigint[]), CAST(:done_fences AS bigint[]),"
-            "   CAST(:codes AS int[]), CAST(:answers AS text[])) AS r(id, fence, code, answer)"
-            "  WHERE d.id = r.id AND d.fence = r.fence"
-            "   AND d.state IN ('sending', 'retry', 'unknown', 'expired')"
-            f"  RETURNING d.id, {_LATE} AS late),"
-            " marked AS (UPDATE deliveries AS d SET state = 'sending', attempts = mine.attempts + 1,"
-            "   frozen = true, lease_until = clock_timestamp() + CAST(:until AS interval),"
-            "   sending_at = clock_timestamp() + CAST(:offset AS interval)"
-            "  FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
-            "   AS mine(id, fence, attempts)"
-            "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
-            "  RETURNING d.id)"
-            " SELECT id, true AS recorded, late FROM done UNION ALL SELECT id, false, NULL FROM marked"
-        ),
-        {
-            **_fences(claims),
-            "attempts": [c.attempts for c in claims],
-            "done_ids": [c.id for c, _ in accepted],
-            "done_fences": [c.fence for c, _ in accepted],
-            "codes": [a.code for _, a in accepted],
-            "answers": [a.text[:500] for _, a in accepted],
-            "offset": offset,
-            "until": offset + lease,
-        },
-    ).all()
-    kept: dict[int, float | None] = {row.id: row.late for row in rows if row.recorded}
-    return kept, {row.id for row in rows if not row.recorded}
 
 
 def _fences(claims: Sequence[Claim]) -> dict[str, list[int]]:

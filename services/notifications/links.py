@@ -53,6 +53,11 @@ class Links:
         resting = not self.breaker.closed and now < self.breaker.open_until
         return resting and not self.free and not self.busy and not self._opening
 
+    @property
+    def some(self) -> bool:
+        """Whether a connection is there or is being made."""
+        return bool(self.free or self.busy or self._opening)
+
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         try:

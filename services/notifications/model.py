@@ -130,11 +130,11 @@ class Claim:
     subject_id: str = ""
     confirms: str | None = None
     organizer_id: str | None = None
+    worded_at: datetime | None = None
+    frozen: bool = False
     note: str = ""
     ends_at: datetime | None = None
     known: Content | None = None
-    worded_at: datetime | None = None
-    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

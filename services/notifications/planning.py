@@ -1,5 +1,6 @@
 """From facts to deliveries: arming schedules, expanding what is due, taking up runs."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from services.notifications.tables import run_schedules, runs
 
 log = structlog.get_logger(__name__)
 
-EXPANSION_BATCH = 5000
+EXPANSION_BATCH = 2000
 
 
 def follow_event(connection: sa.Connection, change: Change, rules: ReminderSettings, now: datetime) -> None:
@@ -137,11 +138,11 @@ def _remind_late(
         recipients.add(connection, reminder, [holder_id], now)
 
 
-def plan_due(engine: sa.Engine, rules: ReminderSettings) -> int:
+def plan_due(engine: sa.Engine, rules: ReminderSettings, on_step: Callable[[], None] = lambda: None) -> int:
     """Expands every schedule that is due and takes up every run; returns how many holders were looked at.
 
-    Any number of processes may do this at once: each step claims its row. A step that fails leaves its row
-    for the next one.
+    `on_step` is called after each commit that made deliveries. Any number of processes may do this at once:
+    each step claims its row. A step that fails leaves its row for the next one.
     """
     while _start_run(engine, rules):
         pass
@@ -154,6 +155,7 @@ def plan_due(engine: sa.Engine, rules: ReminderSettings) -> int:
                 return total
             total += expand(connection, schedule, now)
             store.notify(connection)
+        on_step()
 
 
 def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """The transactions of the sending loop, each short and none open while SMTP talks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from services.notifications.planning import plan_due
 from services.notifications.schedules import rearm_defaults
 from services.notifications.settings import ReminderSettings
 from services.notifications.traces import Talk
+from services.notifications.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +35,16 @@ class Rounds:
             now = store.database_now(connection, self.settings.clock_offset)
             rearm_defaults(connection, self.settings.lead, now)
 
-    def plan(self) -> None:
-        """Takes back what dead workers left, gives up what is too late, and expands what is due."""
+    def plan(self, on_step: Callable[[], None]) -> None:
+        """Takes back what dead workers left, gives up what is too late, and expands what is due.
+
+        `on_step` is called when there may be more to send, long before the last of a million is planned.
+        """
         for sweep in (self._recover, self._expire):
             while sweep() >= leases.SWEEP_BATCH:
                 pass
-        plan_due(self.engine, self.settings)
+        on_step()
+        plan_due(self.engine, self.settings, on_step)
 
     def _recover(self) -> int:
         with self.engine.begin() as connection:
@@ -56,13 +61,15 @@ class Rounds:
             now = store.database_now(connection, self.settings.clock_offset)
             return leases.claim(connection, now, self.settings.lease, limit, after)
 
+    def turns(self) -> Turns:
+        """What one line of smooth turns works with."""
+        return Turns(self.engine, self.settings)
+
     def turn(self, finished: Sequence[Finished], claims: Sequence[Claim]) -> set[int]:
         """One commit: what the last round's mails became, and `sending` for the next ones.
 
         Returns the ids that may be sent. Doing it again after an error does nothing twice.
         """
-        if all(answer.accepted for _, answer in finished):
-            return self._smooth_turn(finished, claims)
         with self.engine.begin() as connection:
             now = store.database_now(connection, self.settings.clock_offset)
             outcomes, kept = self._record(connection, finished, now)
@@ -70,17 +77,15 @@ class Rounds:
         metrics.observe(outcomes, kept)
         return mine
 
-    def _smooth_turn(self, finished: Sequence[Finished], claims: Sequence[Claim]) -> set[int]:
-        settings = self.settings
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            kept, mine = leases.accept_and_mark(
-                connection, finished, claims, settings.clock_offset, settings.lease
-            )
-        if len(kept) < len(finished):
-            log.warning("delivery.fenced", deliveries=[c.id for c, _ in finished if c.id not in kept])
-        log.info("delivery.round", accepted=len(kept), sending=len(mine))
-        metrics.observe([(claim, answer, State.ACCEPTED) for claim, answer in finished], kept)
-        return mine
+    def smooth_turn(
+        self, turns: Turns, accepted: Sequence[Finished], limit: int, after: Place | None
+    ) -> Taken:
+        """One commit: what was accepted, and `sending` for up to `limit` deliveries that are due."""
+        kept, taken = turns.take(accepted, limit, after)
+        if len(kept) < len(accepted):
+            log.warning("delivery.fenced", deliveries=[c.id for c, _ in accepted if c.id not in kept])
+        metrics.observe([(claim, answer, State.ACCEPTED) for claim, answer in accepted], kept)
+        return taken
 
     def _record(
         self, connection: Connection, finished: Sequence[Finished], now: datetime
@@ -108,7 +113,6 @@ class Rounds:
                 )
             if result.state is not State.ACCEPTED or claim.id not in kept:
                 _tell(claim, result, claim.id in kept)
-        log.info("delivery.round", mails=len(results), accepted=_accepted(results))
         return [(claim, result.answer, result.state) for claim, result in results], kept
 
     def trace(self, talks: Sequence[Talk]) -> None:
@@ -126,10 +130,6 @@ class Rounds:
         """Gives back what will not be sent now."""
         with self.engine.begin() as connection:
             leases.release(connection, claims)
-
-
-def _accepted(results: Sequence[tuple[Claim, Result]]) -> int:
-    return sum(result.state is State.ACCEPTED for _, result in results)
 
 
 def _tell(claim: Claim, result: Result, kept: bool) -> None:
