@@ -139,12 +139,13 @@ deliveries = sa.Table(
     sa.Column("answer_code", sa.Integer),
     sa.Column("answer_text", sa.Text),
     _time("finished_at"),
+    # The person first: every change of state writes into this index, and he decides at the first comparison.
     sa.UniqueConstraint(
+        "holder_id",
         "event_id",
         "kind",
         "lead_minutes",
         "starts_at",
-        "holder_id",
         "edition",
         "subject_id",
         name="deliveries_once",
@@ -162,7 +163,7 @@ deliveries = sa.Table(
         postgresql_where=sa.text("state IN ('pending', 'retry')"),
     ),
     sa.Index("deliveries_leased", "lease_until", postgresql_where=sa.text("state IN ('claimed', 'sending')")),
-    sa.Index("deliveries_holder", "holder_id"),
+    sa.Index("deliveries_event", "event_id", "starts_at"),
     sa.Index(
         "deliveries_expiring",
         "useless_after",

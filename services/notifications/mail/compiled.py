@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from typing import Self
@@ -34,6 +35,9 @@ _BIDI = "\u202a-\u202e\u2066-\u2069"
 _NOT_IN_BODY = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_HEADER = re.compile(f"[\x00-\x20\x7f-\x9f\xa0\u2028\u2029{_BIDI}\ud800-\udfff\ufffe\uffff]+")
 _NOT_IN_ADDRESS = re.compile(r'[<>,;"()\[\]\\:]')
+# What mailbox() has nothing to do to.
+_PLAIN_MAILBOX = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*\0[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
+_MARKUP = re.compile("[&<>\"']")
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
 
 Encoder = Callable[[Mapping[str, str]], bytes]
@@ -86,6 +90,8 @@ def mailbox(name: str, address: str) -> bytes:
 
     An address that is not ASCII stays UTF-8 and needs SMTPUTF8 (RFC 6532).
     """
+    if len(name) + len(address) < 60 and _PLAIN_MAILBOX.fullmatch(f"{name}\0{address}"):
+        return f"{name} <{address}>".encode()
     spec = address.strip()
     if not spec or len(spec) > 320 or _NOT_IN_HEADER.search(spec) or _NOT_IN_ADDRESS.search(spec):
         raise ValueError(f"{address!r} is not an address that can be written to")
@@ -140,8 +146,7 @@ class CompiledMail:
         """
         parts = [self.head]
         for encoder, segment in self.rest:
-            parts.append(encoder(values))
-            parts.append(segment)
+            parts += (encoder(values), segment)
         return b"".join(parts)
 
 
@@ -218,11 +223,21 @@ def _body(raw: bytes, html: list[bool]) -> Iterable[bytes | Encoder]:
 
 
 def _plain(name: str) -> Encoder:
-    return lambda values: quoted_printable(many_lines(values[name]))
+    return lambda values: _body_text(values[name])
 
 
 def _html(name: str) -> Encoder:
-    return lambda values: quoted_printable(escape(many_lines(values[name])))
+    return lambda values: _body_text(_escaped(values[name]))
+
+
+# A recipient's words stand in the text and in the HTML, one after the other.
+@lru_cache(maxsize=32)
+def _body_text(text: str) -> bytes:
+    return quoted_printable(many_lines(text))
+
+
+def _escaped(text: str) -> str:
+    return escape(text) if _MARKUP.search(text) else text
 
 
 def _unpacked(name: str) -> str:

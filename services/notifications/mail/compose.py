@@ -38,7 +38,8 @@ class Composer:
             claim = sample_of(claim, Sample.read(test))
             compiled = CompiledMail.of(master(claim, self.sender, mark(test)))
             return address, compiled.fill({**values(claim, self.sender, self.links), "address": address})
-        words = {**values(claim, self.sender, self.links), "address": address}
+        words = values(claim, self.sender, self.links)
+        words["address"] = address
         return address, self._template(claim).fill(words)
 
     def _template(self, claim: Claim) -> CompiledMail:
