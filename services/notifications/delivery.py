@@ -247,7 +247,7 @@ class Courier:
             if needed and not (self._stopping or self._front.dry or self._links.away or self._hand):
                 await self._claim_some(1 if probing else self._claim_limit())
                 continue
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
     def _claim_limit(self) -> int:
         limit = max(1, int(self._links.allowed))

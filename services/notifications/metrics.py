@@ -69,6 +69,17 @@ def observe(outcomes: Sequence[tuple[Claim, Answer, State]], kept: Mapping[int, 
             lateness.observe(max(0.0, late))
 
 
+def observe_accepted(count: int, kept: Mapping[int, float | None]) -> None:
+    """observe() of a round of `count` mails that were all accepted."""
+    answers.labels("2xx").inc(count)
+    results.labels(State.ACCEPTED).inc(len(kept))
+    if len(kept) < count:
+        results.labels("fenced").inc(count - len(kept))
+    for late in kept.values():
+        if late is not None:
+            lateness.observe(max(0.0, late))
+
+
 def reminder_metrics(engine: sa.Engine, offset: timedelta) -> Read:
     """Open deliveries by state, and how long what is due waits. Costs look-ups in partial indexes."""
 

@@ -84,7 +84,8 @@ class Rounds:
         kept, taken = turns.take(accepted, limit, after)
         if len(kept) < len(accepted):
             log.warning("delivery.fenced", deliveries=[c.id for c, _ in accepted if c.id not in kept])
-        metrics.observe([(claim, answer, State.ACCEPTED) for claim, answer in accepted], kept)
+        if accepted:
+            metrics.observe_accepted(len(accepted), kept)
         return taken
 
     def _record(

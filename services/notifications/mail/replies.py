@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LINE_LIMIT, LINES_LIMIT = 2048, 100
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
@@ -41,6 +42,9 @@ class ReplyReader:
             raise NoReply(f"a line of more than {LINE_LIMIT} octets")
         replies = []
         for line in lines:
+            if not self._lines and (whole := _whole(line)) is not None:
+                replies.append(whole)
+                continue
             found = _LINE.fullmatch(line.rstrip(b"\r"))
             if found is None or len(line) > LINE_LIMIT:
                 raise NoReply(f"not a reply: {line[:80].decode('ascii', 'replace')!r}")
@@ -49,8 +53,21 @@ class ReplyReader:
             if len(self._lines) > LINES_LIMIT:
                 raise NoReply(f"a reply of more than {LINES_LIMIT} lines")
             if more != b"-":
-                # PostgreSQL's text cannot hold U+0000.
-                words = b"\n".join(self._lines).decode("utf-8", "replace").replace("\x00", "")
+                replies.append(Reply(int(code), _text(b"\n".join(self._lines))))
                 self._lines.clear()
-                replies.append(Reply(int(code), words))
         return replies
+
+
+# To MAIL, RCPT and DATA a server says the same thousands of times.
+@lru_cache(maxsize=64)
+def _whole(line: bytes) -> Reply | None:
+    """A reply of one line; None for one of several lines, and for what is none."""
+    found = _LINE.fullmatch(line.rstrip(b"\r"))
+    if found is None or len(line) > LINE_LIMIT or found.group(2) == b"-":
+        return None
+    return Reply(int(found.group(1)), _text(found.group(3) or b""))
+
+
+def _text(words: bytes) -> str:
+    # PostgreSQL's text cannot hold U+0000.
+    return words.decode("utf-8", "replace").replace("\x00", "")
