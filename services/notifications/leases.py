@@ -219,7 +219,14 @@ def mark_sending(
 def still_sending(
     connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta
 ) -> set[int]:
-    """The ids of those that are `sending` by their fence; their lease begins anew."""
+    """The ids of those that are `sending` by their fence; their lease begins anew.
+
+    Waits for whoever changes them now.
+    """
+    connection.execute(
+        sa.text("SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE"),
+        {"ids": [claim.id for claim in claims]},
+    )
     rows = connection.execute(
         sa.text(
             "UPDATE deliveries AS d SET lease_until = :until"

@@ -88,9 +88,9 @@ class Turns:
         """
         try:
             connection = self._connection or self._open()
-            mine = self._settle(connection) if self._doubtful else None
-            turned = self._turn(connection, accepted, limit if mine is None else 0, after)
-            if mine is not None:
+            mine = self._settle(connection) if self._doubtful else []
+            turned = self._turn(connection, accepted, 0 if mine else limit, after)
+            if mine:
                 turned = Turned(turned.kept, Taken(mine, limit, after))
             self._doubtful = turned.taken.claims
             connection.exec_driver_sql("COMMIT")
@@ -115,7 +115,7 @@ class Turns:
         return connection
 
     def _settle(self, connection: sa.Connection) -> list[Claim]:
-        """Those that a commit in doubt has marked."""
+        """Those that a commit in doubt has marked; waits until it is over."""
         now = database_now(connection, self.settings.clock_offset)
         mine = leases.still_sending(connection, self._doubtful, now, self.settings.lease)
         return [claim for claim in self._doubtful if claim.id in mine]

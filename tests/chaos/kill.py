@@ -26,7 +26,7 @@ from tests.chaos.nursery import ROOT, Nursery, make_loop
 
 LEASE = 10.0
 SMTP_POINTS = ("connect", "helo", "mail", "rcpt", "data", "body", "dot", "noted", "answered")
-# The worker is killed in the statement that makes rows of this state: before its commit, or while it happens.
+# The worker is killed in the statement that makes rows of this state, or while it is committed.
 DATABASE_POINTS = ("pending", "claimed", "sending", "accepted")
 POINTS = (*SMTP_POINTS, *DATABASE_POINTS)
 _LOCK = 20061
@@ -129,7 +129,7 @@ class Trial:
         return killed[0]
 
     def _kill_at_state(self, state: str, roll_back: bool, connections: int) -> set[int]:
-        with self._trap(state):
+        with self._trap(state, at_commit=not roll_back):
             worker = self._start(connections)
             waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             wait_until(lambda: self._scalar(waiting), f"the worker makes rows {state}")
@@ -143,13 +143,18 @@ class Trial:
         return sending | self._sending()
 
     @contextlib.contextmanager
-    def _trap(self, state: str) -> Iterator[None]:
+    def _trap(self, state: str, at_commit: bool) -> Iterator[None]:
+        """Holds the worker in the statement that makes rows of a state, or in its commit."""
+        if at_commit:
+            trigger = "CONSTRAINT TRIGGER hold AFTER INSERT OR UPDATE ON deliveries INITIALLY DEFERRED"
+        else:
+            trigger = "TRIGGER hold BEFORE INSERT OR UPDATE ON deliveries"
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text(f"SELECT pg_advisory_lock({_LOCK})"))
             connection.execute(
                 sa.text(
-                    "CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON deliveries FOR EACH ROW"
-                    f" WHEN (NEW.state = '{state}') EXECUTE FUNCTION hold_worker()"
+                    f"CREATE {trigger} FOR EACH ROW WHEN (NEW.state = '{state}')"
+                    " EXECUTE FUNCTION hold_worker()"
                 )
             )
             try:
