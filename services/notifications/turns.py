@@ -24,7 +24,8 @@ Accepted = tuple[Claim, Answer]
 # version 18 what is off but has no alternative counts as so dear that the JIT compiler would set to work.
 _SETTINGS = (
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
-    " SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    " SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off;"
+    " SET enable_mergejoin = off"
 )
 _CONTENTS_SECONDS = 5.0
 _FACTS = 22
