@@ -128,8 +128,10 @@ class Intake:
             return
         ids = sorted({data.event.id for data, _ in orders})
         events = projections.find_events(connection, ids)
-        leads = schedules.hold_reminders_of(connection, ids)
-        now = self.handlers.now(connection)
+        seen = self.handlers.now(connection)
+        schedules.hold_undue(connection, ids, seen)
+        leads = schedules.leads_armed(connection, ids)
+        now = max(seen, self.handlers.now(connection))
         wanted = []
         for data, envelope in orders:
             with watch.applying(envelope):

@@ -81,8 +81,10 @@ def follow_order(
     connection: sa.Connection, event: EventFacts, holder_id: str, ticket_id: str | None, offset: timedelta
 ) -> None:
     """The mail that follows from an order; without `ticket_id` there is nothing to confirm."""
-    leads = [timedelta(minutes=row.lead_minutes) for row in schedules.hold_reminders(connection, event)]
-    now = store.database_now(connection, offset)
+    seen = store.database_now(connection, offset)
+    schedules.hold_undue(connection, [event.id], seen)
+    leads = schedules.armed_leads(connection, event)
+    now = max(seen, store.database_now(connection, offset))
     confirm = ticket_id is not None and not recipients.is_confirmed(connection, ticket_id)
     mail = mail_of_order(
         event,
@@ -94,12 +96,13 @@ def follow_order(
     )
     if mail is None:
         return
-    if mail.kind == Kind.CONFIRMATION:
+    reminds = mail.kind == Kind.REMINDER and _remind_late(
+        connection, event, holder_id, ticket_id if confirm else None, leads, mail, now
+    )
+    if confirm and not reminds:
         assert ticket_id is not None, "only an order is confirmed"
-        confirmation = Mailing(event.id, mail.kind, 0, event.starts_at, now, subject_id=ticket_id)
+        confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
         recipients.add(connection, confirmation, [holder_id], now)
-    else:
-        _remind_late(connection, event, holder_id, ticket_id if confirm else None, leads, mail, now)
     store.notify(connection)
 
 
@@ -119,7 +122,9 @@ def _remind_late(
     leads: list[timedelta],
     mail: OrderMail,
     now: datetime,
-) -> None:
+) -> bool:
+    """False when the expansion, which goes on at the same time, made his reminder first."""
+    added = False
     for lead in leads:
         due = due_at(event.starts_at, lead)
         if due > now:
@@ -134,7 +139,9 @@ def _remind_late(
             confirms=confirms if nearest else None,
             covered=not nearest,
         )
-        recipients.add(connection, reminder, [holder_id], now)
+        fresh = recipients.add(connection, reminder, [holder_id], now)
+        added |= nearest and fresh > 0
+    return added
 
 
 def plan_due(engine: sa.Engine, rules: ReminderSettings) -> int:

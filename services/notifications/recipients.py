@@ -104,11 +104,14 @@ def add(
     holders: Sequence[str],
     now: datetime,
     known: Sequence[int | None] = (),
-) -> None:
-    """A delivery for each holder, or on record why he gets none; who has one gets no second."""
+) -> int:
+    """A delivery for each holder, or on record why he gets none; who has one gets no second.
+
+    Returns how many are new, or newly wanted.
+    """
     if not holders:
-        return
-    connection.execute(
+        return 0
+    return connection.execute(
         sa.text(_ADD),
         {
             "event_id": mailing.event_id,
@@ -129,7 +132,7 @@ def add(
             "too_late": TOO_LATE,
             "reversible": list(REVERSIBLE),
         },
-    )
+    ).rowcount
 
 
 def add_confirmations(

@@ -118,26 +118,27 @@ def supersede_notices(connection: sa.Connection, event_id: str) -> datetime | No
     return min(rows, default=None)
 
 
-def hold_reminders(connection: sa.Connection, event: EventFacts) -> Sequence[sa.Row]:
-    """The armed schedules for an event's start, held against expansion until the commit.
+def hold_undue(connection: sa.Connection, event_ids: Sequence[str], now: datetime) -> None:
+    """Holds the armed reminders of these events that are not due at `now` against expansion until the commit.
 
-    Take the time after this, not before: what was not due then may have been expanded meanwhile.
+    Read lead times and the time after this: what is due by then, the caller sees to himself, and needs no
+    lock for it. So what is due is never held, and a stream of orders does not keep it from being claimed.
     """
-    return connection.execute(
-        sa.select(schedules)
+    connection.execute(
+        sa.select(schedules.c.id)
         .where(
-            schedules.c.event_id == event.id,
+            schedules.c.event_id.in_(event_ids),
             schedules.c.kind == Kind.REMINDER,
-            schedules.c.starts_at == event.starts_at,
-            schedules.c.state != ScheduleState.SUPERSEDED,
+            schedules.c.state == ScheduleState.PENDING,
+            schedules.c.due_at > now,
         )
         .order_by(schedules.c.id)
         .with_for_update(read=True)
-    ).all()
+    )
 
 
-def hold_reminders_of(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[timedelta]]:
-    """As hold_reminders for many events: event -> the lead times armed for its start."""
+def leads_armed(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[timedelta]]:
+    """event -> the lead times armed for its start, for many events."""
     rows = connection.execute(
         sa.select(schedules.c.event_id, schedules.c.lead_minutes)
         .join(events, (events.c.id == schedules.c.event_id) & (events.c.starts_at == schedules.c.starts_at))
@@ -147,7 +148,6 @@ def hold_reminders_of(connection: sa.Connection, event_ids: Sequence[str]) -> di
             schedules.c.state != ScheduleState.SUPERSEDED,
         )
         .order_by(schedules.c.id)
-        .with_for_update(read=True, of=schedules)
     )
     leads: dict[str, list[timedelta]] = {}
     for row in rows:
