@@ -215,11 +215,11 @@ class Courier:
             self._plan_now.clear()
             if self._heartbeat is not None:
                 self._heartbeat.touch()
-            await self._database(self._rounds.plan)
+            pause = await self._database(self._rounds.plan)
             self._dry, self._place, self._planned = False, None, True
             self._changed()
             try:
-                async with asyncio.timeout(self._settings.sweep.total_seconds()):
+                async with asyncio.timeout(pause):
                     await self._plan_now.wait()
             except TimeoutError:
                 if once:

@@ -26,7 +26,9 @@ from services.notifications.tables import run_schedules, runs
 
 log = structlog.get_logger(__name__)
 
+# A transaction of the planning goes up to so many holders, or so many schedules of few holders.
 EXPANSION_BATCH = 5000
+SCHEDULES_AT_ONCE = 100
 
 
 def follow_event(connection: sa.Connection, change: Change, rules: ReminderSettings, now: datetime) -> None:
@@ -155,12 +157,25 @@ def plan_due(engine: sa.Engine, rules: ReminderSettings) -> int:
     total = 0
     while True:
         with engine.begin() as connection:
-            now = store.database_now(connection, rules.clock_offset)
-            schedule = schedules.claim_due(connection, now)
-            if schedule is None:
-                return total
-            total += expand(connection, schedule, now)
-            store.notify(connection)
+            schedules_done, holders = _expand_some(connection, rules)
+        total += holders
+        if not schedules_done:
+            return total
+
+
+def _expand_some(connection: sa.Connection, rules: ReminderSettings) -> tuple[int, int]:
+    """(how many schedules, of how many holders); a commit for each of a hundred small events is a second."""
+    now = store.database_now(connection, rules.clock_offset)
+    count = holders = 0
+    while count < SCHEDULES_AT_ONCE and holders < EXPANSION_BATCH:
+        schedule = schedules.claim_due(connection, now)
+        if schedule is None:
+            break
+        holders += expand(connection, schedule, now)
+        count += 1
+    if count:
+        store.notify(connection)
+    return count, holders
 
 
 def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:

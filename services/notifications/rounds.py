@@ -12,7 +12,7 @@ from services.notifications.answers import decide
 from services.notifications.leases import Place, Taken
 from services.notifications.model import Answer, Claim, Result, State
 from services.notifications.planning import plan_due
-from services.notifications.schedules import rearm_defaults
+from services.notifications.schedules import next_due, rearm_defaults
 from services.notifications.settings import ReminderSettings
 from services.notifications.traces import Talk
 
@@ -34,12 +34,19 @@ class Rounds:
             now = store.database_now(connection, self.settings.clock_offset)
             rearm_defaults(connection, self.settings.lead, now)
 
-    def plan(self) -> None:
-        """Takes back what dead workers left, gives up what is too late, and expands what is due."""
+    def plan(self) -> float:
+        """Takes back what dead workers left, gives up what is too late, and expands what is due.
+
+        Returns in how many seconds to do it again: at the next sweep, or when the next schedule is due.
+        """
         for sweep in (self._recover, self._expire):
             while sweep() >= leases.SWEEP_BATCH:
                 pass
         plan_due(self.engine, self.settings)
+        with self.engine.connect() as connection:
+            now = store.database_now(connection, self.settings.clock_offset)
+            due = next_due(connection, now)
+        return min(self.settings.sweep, due - now if due else self.settings.sweep).total_seconds()
 
     def _recover(self) -> int:
         with self.engine.begin() as connection:

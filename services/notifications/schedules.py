@@ -179,6 +179,12 @@ def claim_due(connection: sa.Connection, now: datetime) -> sa.Row | None:
     ).one_or_none()
 
 
+def next_due(connection: sa.Connection, now: datetime) -> datetime | None:
+    """When the next schedule that is not due yet will be."""
+    waiting = (schedules.c.state == ScheduleState.PENDING) & (schedules.c.due_at > now)
+    return connection.scalar(sa.select(sa.func.min(schedules.c.due_at)).where(waiting))
+
+
 def move_on(connection: sa.Connection, schedule: sa.Row, last_holder: str | None) -> None:
     """Notes up to which holder a schedule is expanded; None: it is done."""
     connection.execute(

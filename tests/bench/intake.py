@@ -58,7 +58,8 @@ def _say(name: str, rate: float, plain: float) -> None:
     sys.stdout.flush()
 
 
-def _orders(count: int, events: int) -> list[dict[str, Any]]:
+def make_orders(count: int, events: int, known: str = "") -> list[dict[str, Any]]:
+    """Orders of new tickets by new people, of new events or of those that an earlier call named `known`."""
     run, bodies = uuid.uuid4().hex[:8], []
     starts_at = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     pattern = example("ticket.ordered")
@@ -66,7 +67,8 @@ def _orders(count: int, events: int) -> list[dict[str, Any]]:
         body = json.loads(json.dumps(pattern))
         data = body["data"]
         body["id"], body["time"] = f"{run}-{n}", datetime.now(UTC).isoformat()
-        data["event"].update(id=f"{run}-e{n % events}", version=1, starts_at=starts_at, ends_at=None)
+        event = f"{known or run}-e{n % events}"
+        data["event"].update(id=event, version=1, starts_at=starts_at, ends_at=None)
         data["holder"].update(id=f"{run}-h{n}", version=1, email=f"h{n}@dicoevent.example")
         data["ticket"]["id"] = f"{run}-t{n}"
         bodies.append(body)
@@ -97,7 +99,7 @@ def _timed(parts: Parts, queue: str, count: int) -> float:
 
 
 def _noop(parts: Parts, count: int, processes: int) -> float:
-    _fill(parts, "noop", "noop", _orders(count, 1))
+    _fill(parts, "noop", "noop", make_orders(count, 1))
     command = [sys.executable, "-m", "celery", "-A", "tests.bench.noop", "worker", "--pool", "solo"]
     command += ["-Q", "noop", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
     with ExitStack() as stack:
@@ -111,7 +113,7 @@ def _noop(parts: Parts, count: int, processes: int) -> float:
 
 def _queue(parts: Parts, count: int, events: int, processes: int) -> tuple[float, float]:
     before = parts.scalar("SELECT count(*) FROM tickets")
-    _fill(parts, "notifications", "ticket.ordered", _orders(count, events))
+    _fill(parts, "notifications", "ticket.ordered", make_orders(count, events))
     with ExitStack() as stack:
         for n in range(processes):
             command = [sys.executable, "-m", "services.notifications", "consumer"]
@@ -122,9 +124,9 @@ def _queue(parts: Parts, count: int, events: int, processes: int) -> tuple[float
 
 def _feed(parts: Parts, count: int, events: int) -> tuple[float, float]:
     """What the reader does with pages that are there; asking for them is left out."""
-    bodies = _orders(count, events)
+    bodies = make_orders(count, events)
     before = parts.scalar("SELECT count(*) FROM tickets")
-    handlers = MessageHandlers(_rules())
+    handlers = MessageHandlers(reminder_settings())
     receiver = Receiver(parts.engine, handlers.table(), take_all=Intake(handlers).take_all)
     begun = time.monotonic()
     for start in range(0, count, FEED_PAGE):
@@ -134,7 +136,7 @@ def _feed(parts: Parts, count: int, events: int) -> tuple[float, float]:
     return count / seconds, parts.scalar("SELECT count(*) FROM tickets") - before
 
 
-def _rules() -> ReminderSettings:
+def reminder_settings() -> ReminderSettings:
     hours, second = timedelta(hours=2), timedelta(seconds=1)
     return ReminderSettings(
         lead=hours,

@@ -1,4 +1,4 @@
-"""Orders that come while an event's reminder becomes due: neither kept waiting, nor forgotten, nor doubled."""
+"""Orders that come while a reminder becomes due: neither in its way, nor forgotten, nor doubled."""
 
 import threading
 from dataclasses import replace
@@ -116,6 +116,9 @@ def test_a_stream_of_orders_never_keeps_a_reminder_from_being_planned(world: Wor
 
 
 def _somebody_waits(world: World) -> bool:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     with world.engine.connect() as connection:
         return bool(connection.scalar(sa.text(query)))
