@@ -1,5 +1,7 @@
 """Nothing in the engine costs more because of what is over: its statements go by indexes."""
 
+import re
+
 import sqlalchemy as sa
 
 from services.notifications import handlers, ledger, metrics, retention
@@ -26,7 +28,7 @@ HISTORY = (
     "  due_at, (ARRAY['accepted', 'failed', 'suppressed', 'expired', 'unknown'])[n], due_at, due_at,"
     "  starts_at FROM reminder_schedules, generate_series(1, 5) AS n WHERE state = 'done'",
 )
-LARGE = ("deliveries", "reminder_schedules", "runs", "run_schedules", "events")
+LARGE = {"deliveries", "reminder_schedules", "runs", "run_schedules", "events"}
 
 
 def test_no_step_of_the_engine_reads_what_is_over(world: World) -> None:
@@ -40,7 +42,7 @@ def test_no_step_of_the_engine_reads_what_is_over(world: World) -> None:
     plans = statements.plans(world.engine)
     assert len(plans) > 40
     for statement, plan in plans:
-        read = [table for table in LARGE if f"Seq Scan on {table} " in plan + " "]
+        read = set(re.findall(r"Seq Scan on (\w+)", plan)) & LARGE
         assert not read, f"{read} are read from end to end by {statement}:\n{plan}"
 
 
