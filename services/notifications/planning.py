@@ -1,5 +1,6 @@
 """From facts to deliveries: arming schedules, expanding what is due, taking up runs."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -46,6 +47,16 @@ def follow_event(connection: sa.Connection, change: Change, rules: ReminderSetti
         recipients.withdraw_kind(connection, event.id, off, recipients.EVENT_OFF, now)
     _announce(connection, change, rules, now)
     store.notify(connection)
+
+
+def arm_new(
+    connection: sa.Connection, events: Sequence[EventFacts], rules: ReminderSettings, now: datetime
+) -> None:
+    """As follow_event for events that nobody had told of: nothing to take back, nothing to tell."""
+    coming = [(event, leads_of(event, rules.lead)) for event in events if event.takes_place]
+    if coming:
+        schedules.arm_first(connection, coming, now)
+        store.notify(connection)
 
 
 def _arm(

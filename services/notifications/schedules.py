@@ -46,6 +46,27 @@ def arm(
     return connection.execute(statement.returning(schedules.c.id)).scalar_one()
 
 
+def arm_first(
+    connection: sa.Connection, coming: Sequence[tuple[EventFacts, Sequence[timedelta]]], now: datetime
+) -> None:
+    """Arms the lead times of events that have no schedules yet."""
+    values = [
+        {
+            "event_id": event.id,
+            "kind": Kind.REMINDER,
+            "lead_minutes": minutes(lead),
+            "starts_at": event.starts_at,
+            "due_at": due_at(event.starts_at, lead),
+            "state": ScheduleState.PENDING,
+            "armed_at": now,
+        }
+        for event, leads in coming
+        for lead in leads
+    ]
+    if values:
+        connection.execute(insert(schedules).values(values).on_conflict_do_nothing())
+
+
 def arm_reminders(
     connection: sa.Connection, event: EventFacts, leads: Sequence[timedelta], now: datetime
 ) -> None:
