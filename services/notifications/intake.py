@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, schedules, store, traces
+from services.notifications import mailings, planning, projections, recipients, schedules, store, traces
 from services.notifications.handlers import MessageHandlers
 from services.notifications.model import EventFacts
 from services.notifications.schedule import mail_of_order, nearest_due
@@ -163,7 +163,7 @@ def _confirm(
         if data.ticket.id not in done
     ]
     if rows:
-        recipients.add_confirmations(connection, rows, now)
+        mailings.add_confirmations(connection, rows, now)
         store.notify(connection)
 
 

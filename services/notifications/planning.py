@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from services.notifications import projections, recipients, schedules, store
+from services.notifications import mailings, projections, recipients, schedules, store
 from services.notifications.errors import EventOver
+from services.notifications.mailings import Mailing
 from services.notifications.model import EventFacts, Kind
 from services.notifications.projections import Change
-from services.notifications.recipients import Mailing
 from services.notifications.schedule import (
     OrderMail,
     due_at,
@@ -115,7 +115,7 @@ def follow_order(
     if confirm and not reminds:
         assert ticket_id is not None, "only an order is confirmed"
         confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
-        recipients.add(connection, confirmation, [holder_id], now)
+        mailings.add(connection, confirmation, [holder_id], now)
     store.notify(connection)
 
 
@@ -152,7 +152,7 @@ def _remind_late(
             confirms=confirms if nearest else None,
             covered=not nearest,
         )
-        fresh = recipients.add(connection, reminder, [holder_id], now)
+        fresh = mailings.add(connection, reminder, [holder_id], now)
         added |= nearest and fresh > 0
     return added
 
@@ -218,7 +218,7 @@ def _expand_reminder(connection: sa.Connection, schedule: sa.Row, holders: list[
     )
     if any(longer > lead for longer in leads):
         recipients.withdraw_covered(connection, schedule, holders, now)
-    recipients.add(connection, mailing, holders, now)
+    mailings.add(connection, mailing, holders, now)
 
 
 def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -> list[str]:
@@ -236,7 +236,7 @@ def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -
     mailing = Mailing(
         schedule.event_id, Kind(schedule.kind), 0, schedule.starts_at, schedule.due_at, schedule.edition
     )
-    recipients.add(connection, mailing, [h for h, _ in told], now, [version for _, version in told])
+    mailings.add(connection, mailing, [h for h, _ in told], now, [version for _, version in told])
     return [holder for holder, _ in informed]
 
 
