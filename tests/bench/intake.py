@@ -75,8 +75,9 @@ def make_orders(count: int, events: int, known: str = "") -> list[dict[str, Any]
     return bodies
 
 
-def _fill(parts: Parts, queue: str, task: str, bodies: Sequence[dict[str, Any]]) -> None:
-    app = make_celery(parts.redis_url, "bench", (queue,))
+def fill(redis_url: str, queue: str, task: str, bodies: Sequence[dict[str, Any]]) -> None:
+    """Puts messages on a queue as the relay does."""
+    app = make_celery(redis_url, "bench", (queue,))
     with app.producer_or_acquire() as producer:
         for body in bodies:
             app.send_task(task, args=[body], queue=queue, exchange="", routing_key=queue, producer=producer)
@@ -99,7 +100,7 @@ def _timed(parts: Parts, queue: str, count: int) -> float:
 
 
 def _noop(parts: Parts, count: int, processes: int) -> float:
-    _fill(parts, "noop", "noop", make_orders(count, 1))
+    fill(parts.redis_url, "noop", "noop", make_orders(count, 1))
     command = [sys.executable, "-m", "celery", "-A", "tests.bench.noop", "worker", "--pool", "solo"]
     command += ["-Q", "noop", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
     with ExitStack() as stack:
@@ -113,7 +114,7 @@ def _noop(parts: Parts, count: int, processes: int) -> float:
 
 def _queue(parts: Parts, count: int, events: int, processes: int) -> tuple[float, float]:
     before = parts.scalar("SELECT count(*) FROM tickets")
-    _fill(parts, "notifications", "ticket.ordered", make_orders(count, events))
+    fill(parts.redis_url, "notifications", "ticket.ordered", make_orders(count, events))
     with ExitStack() as stack:
         for n in range(processes):
             command = [sys.executable, "-m", "services.notifications", "consumer"]
