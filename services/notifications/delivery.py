@@ -215,6 +215,8 @@ class Courier:
             self._plan_now.clear()
             if self._heartbeat is not None:
                 self._heartbeat.touch()
+            if not self._links.breaker.closed:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._gate.tell_away)
             pause = await self._database(self._rounds.plan)
             self._dry, self._place, self._planned = False, None, True
             self._changed()

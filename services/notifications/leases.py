@@ -385,9 +385,3 @@ def pauses(connection: sa.Connection, event_id: str) -> list[sa.Row]:
             {"event": event_id},
         )
     )
-
-
-def count_pauses(connection: sa.Connection, now: datetime) -> int:
-    """How many campaigns rest now."""
-    resting = "SELECT count(*) FROM campaign_pauses WHERE paused_until > :now"
-    return connection.scalar(sa.text(resting), {"now": now}) or 0

@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from services.notifications import handlers, ledger, metrics, retention
-from services.notifications.api.health import sending_check
+from services.notifications.api.health import campaigns_check
 from services.notifications.handlers import MessageHandlers
 from services.notifications.intake import Intake
 from services.notifications.model import Answer
@@ -131,7 +131,7 @@ def _steps(parts: Parts) -> list[Step]:
     rounds, message_handlers = Rounds(engine, rules), MessageHandlers(rules)
     receiver = Receiver(engine, message_handlers.table(), take_all=Intake(message_handlers).take_all)
     gauges = metrics.reminder_metrics(engine, OFFSET), dead_letter_metrics(engine)
-    checks = database_check(engine), sending_check(engine, OFFSET)
+    checks = database_check(engine), campaigns_check(engine, OFFSET)
 
     def due() -> None:
         parts.run(

@@ -5,7 +5,7 @@ import re
 import sqlalchemy as sa
 
 from services.notifications import handlers, ledger, metrics, retention
-from services.notifications.api.health import sending_check
+from services.notifications.api.health import campaigns_check
 from services.notifications.model import Answer
 from services.notifications.rounds import Rounds
 from services.notifications.tests.integration.conftest import World
@@ -60,7 +60,7 @@ def every_step(world: World) -> None:
     rounds.turn([(claims[0], Answer(250, "2.0.0 Ok"))], [])
     rounds.release(claims)
     list(metrics.reminder_metrics(world.engine, world.settings.clock_offset)())
-    sending_check(world.engine, world.settings.clock_offset)()
+    campaigns_check(world.engine, world.settings.clock_offset)()
     with world.engine.connect() as connection:
         assert ledger.get_run(connection, "run")["accepted"] == 1
         ledger.event_summary(connection, "e1")
