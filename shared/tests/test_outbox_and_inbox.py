@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from kombu.exceptions import OperationalError
+from psycopg2.errors import DeadlockDetected
 
 from shared.http import make_api
 from shared.inbox import FeedReader, Receiver
@@ -214,3 +215,19 @@ def test_a_message_of_another_epoch_asks_for_one_reading(make_service_engine: Ma
     assert ours.gaps == 1
     assert not ours.receiver.settle()
     assert ours.receiver.settle()
+
+
+def test_messages_that_deadlock_together_are_taken_one_by_one(make_service_engine: Make) -> None:
+    engine, line = make_service_engine("accounts"), Line()
+    say(engine, "u1", "u2")
+    relay(engine, line).relay_once()
+    consumer = make_service_engine("events")
+
+    def take_all(connection: sa.Connection, messages: Sequence[tuple[Any, Envelope]]) -> None:
+        if len(messages) > 1:
+            raise sa.exc.OperationalError("lock", None, DeadlockDetected())
+
+    receiver = Receiver(consumer, {"user.deleted": lambda *_: None}, take_all=take_all)
+    receiver.receive_many(line.sent)
+    with consumer.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM inbox")) == 2
