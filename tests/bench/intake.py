@@ -1,7 +1,9 @@
 """scripts/bench intake: orders from the queue and a feed, beside a Celery task that does nothing."""
 
 import argparse
+import itertools
 import json
+import logging
 import os
 import sys
 import time
@@ -11,6 +13,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from services.notifications.handlers import MessageHandlers
@@ -29,13 +32,15 @@ def main(arguments: Sequence[str]) -> int:
     """Prints a table; 1 when an order is missing."""
     parser = argparse.ArgumentParser(prog="scripts/bench intake", description=__doc__)
     parser.add_argument("--orders", type=int, default=5000)
-    parser.add_argument("--events", type=int, default=100)
+    parser.add_argument("--events", type=int, nargs="+", default=[100, 1], help="orders are of so many")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     wanted = parser.parse_args(arguments)
     load = os.getloadavg()[0]
+    # As in the processes, where parts.py sets LOG_LEVEL.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with servers() as parts:
         sys.stdout.write(
-            f"{wanted.orders} orders of {wanted.events} events, PostgreSQL with fsync on,"
+            f"{wanted.orders} orders of events that nobody knows yet, PostgreSQL with fsync on,"
             f" {os.cpu_count()} CPUs, load before {load:.1f}\n\n{'':42}{'per s':>8}  of no-op\n"
         )
         plain = 0.0
@@ -44,13 +49,19 @@ def main(arguments: Sequence[str]) -> int:
             plain = plain or rate
             _say(f"no-op Celery task, {count} worker process(es)", rate, plain)
         complete = True
-        for count in wanted.processes:
-            rate, taken = _queue(parts, wanted.orders, wanted.events, count)
+        for events, count in itertools.product(wanted.events, wanted.processes):
+            rate, taken = _queue(parts, wanted.orders, events, count)
             complete = complete and taken == wanted.orders
-            _say(f"ticket.ordered by queue, {count} consumer(s)", rate, plain)
-        rate, taken = _feed(parts, wanted.orders, wanted.events)
-        _say("ticket.ordered by feed, one reader", rate, plain)
-    return 0 if complete and taken == wanted.orders else 1
+            _say(f"by queue, {_events(events)}, {count} consumer(s)", rate, plain)
+        for events in wanted.events:
+            rate, taken = _feed(parts, wanted.orders, events)
+            complete = complete and taken == wanted.orders
+            _say(f"by feed, {_events(events)}, one reader", rate, plain)
+    return 0 if complete else 1
+
+
+def _events(count: int) -> str:
+    return f"{count} events" if count > 1 else "one event"
 
 
 def _say(name: str, rate: float, plain: float) -> None:
