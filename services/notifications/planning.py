@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 # A transaction of the planning goes up to so many holders, or so many schedules of few holders.
 EXPANSION_BATCH = 5000
-SCHEDULES_AT_ONCE = 100
+SCHEDULES_AT_ONCE = 20
 
 
 def follow_event(connection: sa.Connection, change: Change, rules: ReminderSettings, now: datetime) -> None:
@@ -175,7 +175,7 @@ def plan_due(engine: sa.Engine, rules: ReminderSettings) -> int:
 
 
 def _expand_some(connection: sa.Connection, rules: ReminderSettings) -> tuple[int, int]:
-    """(how many schedules, of how many holders); a commit for each of a hundred small events is a second."""
+    """(how many schedules, of how many holders); a commit for each of many small events takes long."""
     now = store.database_now(connection, rules.clock_offset)
     count = holders = 0
     while count < SCHEDULES_AT_ONCE and holders < EXPANSION_BATCH:
