@@ -64,6 +64,7 @@ def run_api(settings: Settings) -> None:
 def make_http_app(settings: Settings) -> FastAPI:
     """The API."""
     from services.notifications.api import Doors, make_app
+    from services.notifications.api.health import campaigns_check, relay_check
     from shared.auth import Authenticator, RemoteKeys, TokenVerifier
     from shared.http import Owner, database_check, redis_check
 
@@ -79,8 +80,12 @@ def make_http_app(settings: Settings) -> FastAPI:
     )
     sources.expose("reminders", metrics.reminder_metrics(engine, settings.reminders.clock_offset))
     sources.expose("dead letters", dead_letter_metrics(engine))
-    checks = {"database": database_check(engine)}, {"redis": redis_check(settings.broker_url)}
-    return make_app(doors, *checks)
+    useful = {
+        "redis": redis_check(settings.broker_url),
+        "campaigns": campaigns_check(engine, settings.reminders.clock_offset),
+        "mail_relay": relay_check(redis_for_rate(settings.broker_url)),
+    }
+    return make_app(doors, {"database": database_check(engine)}, useful)
 
 
 def run_consumer(settings: Settings) -> None:

@@ -5,15 +5,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, reach, recipients, store, suppression
+from services.notifications import mailings, planning, projections, reach, recipients, store, suppression
 from services.notifications.errors import UnknownAddress
 from services.notifications.link_tokens import UnsubscribeLink
 from services.notifications.mail.compiled import mailbox
 from services.notifications.mail.smtp import wire_address
 from services.notifications.mail.words import language
+from services.notifications.mailings import Mailing
 from services.notifications.model import Claim, EventFacts, Kind
 from services.notifications.reach import Outlook
-from services.notifications.recipients import Mailing
 from services.notifications.schedule import due_at, leads_of
 from services.notifications.settings import ReminderSettings
 
@@ -56,7 +56,7 @@ def queue_test(
     mailing = Mailing(
         event.id, Kind.TEST, lead or _lead_minutes(event, rules), event.starts_at, now, subject_id=subject_id
     )
-    recipients.add(connection, mailing, [caller_id], now)
+    mailings.add(connection, mailing, [caller_id], now)
     store.notify(connection)
     return recipients.id_of_test(connection, subject_id)
 

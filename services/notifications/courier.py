@@ -164,11 +164,13 @@ class Courier:
             self._plan_now.clear()
             if self._heartbeat is not None:
                 self._heartbeat.touch()
-            await self._database(self._rounds.plan, arrived)
+            if not self._links.breaker.closed:
+                await loop.run_in_executor(self._threads, self._gate.tell_away)
+            pause = await self._database(self._rounds.plan, arrived)
             self._planned = True
             self._arrived()
             try:
-                async with asyncio.timeout(self._settings.sweep.total_seconds()):
+                async with asyncio.timeout(pause):
                     await self._plan_now.wait()
             except TimeoutError:
                 if once:

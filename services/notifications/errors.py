@@ -35,3 +35,7 @@ class LinkRefused(NotificationsError):
 
 class UnknownAddress(NotificationsError):
     """An address that is not on the suppression list."""
+
+
+class UnknownPause(NotificationsError):
+    """There is no campaign that rests."""

@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications import planning, projections, recipients, schedules, store, traces
+from services.notifications import mailings, planning, projections, recipients, schedules, store, traces
 from services.notifications.handlers import MessageHandlers
 from services.notifications.model import EventFacts
 from services.notifications.schedule import mail_of_order, nearest_due
+from shared import tracing
 from shared.inbox import watch
 from shared.messages import Envelope
 from shared.messages.catalogue import TicketOrdered, TicketPaid
@@ -114,11 +115,14 @@ class Intake:
         self, connection: sa.Connection, orders: Sequence[Order], known: dict[str, int], now: datetime
     ) -> None:
         first = {data.event.id: data.event for data, _ in reversed(orders)}
-        for event_id in sorted(first.keys() - known.keys()):
-            event = first[event_id]
-            change = projections.apply_event(connection, event, event.version, hearsay=True)
-            self.handlers.follow(connection, change, now)
-            known[event_id] = event.version
+        new = [first[id_] for id_ in sorted(first.keys() - known.keys())]
+        learned = projections.learn_events(connection, new)
+        planning.arm_new(connection, learned, self.handlers.rules, now)
+        for event in new:
+            if event.id not in {facts.id for facts in learned}:  # another consumer learned of it meanwhile
+                change = projections.apply_event(connection, event, event.version, hearsay=True)
+                self.handlers.follow(connection, change, now)
+            known[event.id] = event.version
         contents = {(d.event.id, d.event.version): d.event for d, _ in reversed(orders)}
         projections.keep_contents(connection, [contents[key] for key in sorted(contents)])
 
@@ -128,12 +132,15 @@ class Intake:
             return
         ids = sorted({data.event.id for data, _ in orders})
         events = projections.find_events(connection, ids)
-        leads = schedules.hold_reminders_of(connection, ids)
-        now = self.handlers.now(connection)
+        seen = self.handlers.now(connection)
+        schedules.hold_undue(connection, ids, seen)
+        leads = schedules.leads_armed(connection, ids)
+        now = max(seen, self.handlers.now(connection))
         wanted = []
         for data, envelope in orders:
-            with watch.applying(envelope):
-                traces.remember(connection, data.ticket.id)
+            if tracing.is_on():
+                with watch.applying(envelope):
+                    traces.remember(connection, data.ticket.id)
             event = events[data.event.id]
             confirm = self.handlers.confirms(data, envelope, now)
             if not event.takes_place or nearest_due(event.starts_at, leads.get(event.id, ()), now) is None:
@@ -156,7 +163,7 @@ def _confirm(
         if data.ticket.id not in done
     ]
     if rows:
-        recipients.add_confirmations(connection, rows, now)
+        mailings.add_confirmations(connection, rows, now)
         store.notify(connection)
 
 

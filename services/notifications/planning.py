@@ -1,16 +1,16 @@
 """From facts to deliveries: arming schedules, expanding what is due, taking up runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 
-from services.notifications import projections, recipients, schedules, store
+from services.notifications import mailings, projections, recipients, schedules, store
 from services.notifications.errors import EventOver
+from services.notifications.mailings import Mailing
 from services.notifications.model import EventFacts, Kind
 from services.notifications.projections import Change
-from services.notifications.recipients import Mailing
 from services.notifications.schedule import (
     OrderMail,
     due_at,
@@ -27,7 +27,9 @@ from services.notifications.tables import run_schedules, runs
 
 log = structlog.get_logger(__name__)
 
+# A transaction of the planning goes up to so many holders, or so many schedules of few holders.
 EXPANSION_BATCH = 2000
+SCHEDULES_AT_ONCE = 20
 
 
 def follow_event(connection: sa.Connection, change: Change, rules: ReminderSettings, now: datetime) -> None:
@@ -45,6 +47,16 @@ def follow_event(connection: sa.Connection, change: Change, rules: ReminderSetti
         recipients.withdraw_kind(connection, event.id, off, recipients.EVENT_OFF, now)
     _announce(connection, change, rules, now)
     store.notify(connection)
+
+
+def arm_new(
+    connection: sa.Connection, events: Sequence[EventFacts], rules: ReminderSettings, now: datetime
+) -> None:
+    """As follow_event for events that nobody had told of: nothing to take back, nothing to tell."""
+    coming = [(event, leads_of(event, rules.lead)) for event in events if event.takes_place]
+    if coming:
+        schedules.arm_first(connection, coming, now)
+        store.notify(connection)
 
 
 def _arm(
@@ -82,8 +94,10 @@ def follow_order(
     connection: sa.Connection, event: EventFacts, holder_id: str, ticket_id: str | None, offset: timedelta
 ) -> None:
     """The mail that follows from an order; without `ticket_id` there is nothing to confirm."""
-    leads = [timedelta(minutes=row.lead_minutes) for row in schedules.hold_reminders(connection, event)]
-    now = store.database_now(connection, offset)
+    seen = store.database_now(connection, offset)
+    schedules.hold_undue(connection, [event.id], seen)
+    leads = schedules.armed_leads(connection, event)
+    now = max(seen, store.database_now(connection, offset))
     confirm = ticket_id is not None and not recipients.is_confirmed(connection, ticket_id)
     mail = mail_of_order(
         event,
@@ -95,12 +109,13 @@ def follow_order(
     )
     if mail is None:
         return
-    if mail.kind == Kind.CONFIRMATION:
+    reminds = mail.kind == Kind.REMINDER and _remind_late(
+        connection, event, holder_id, ticket_id if confirm else None, leads, mail, now
+    )
+    if confirm and not reminds:
         assert ticket_id is not None, "only an order is confirmed"
-        confirmation = Mailing(event.id, mail.kind, 0, event.starts_at, now, subject_id=ticket_id)
-        recipients.add(connection, confirmation, [holder_id], now)
-    else:
-        _remind_late(connection, event, holder_id, ticket_id if confirm else None, leads, mail, now)
+        confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
+        mailings.add(connection, confirmation, [holder_id], now)
     store.notify(connection)
 
 
@@ -120,7 +135,9 @@ def _remind_late(
     leads: list[timedelta],
     mail: OrderMail,
     now: datetime,
-) -> None:
+) -> bool:
+    """False when the expansion, which goes on at the same time, made his reminder first."""
+    added = False
     for lead in leads:
         due = due_at(event.starts_at, lead)
         if due > now:
@@ -135,7 +152,9 @@ def _remind_late(
             confirms=confirms if nearest else None,
             covered=not nearest,
         )
-        recipients.add(connection, reminder, [holder_id], now)
+        fresh = mailings.add(connection, reminder, [holder_id], now)
+        added |= nearest and fresh > 0
+    return added
 
 
 def plan_due(engine: sa.Engine, rules: ReminderSettings, on_step: Callable[[], None] = lambda: None) -> int:
@@ -149,13 +168,26 @@ def plan_due(engine: sa.Engine, rules: ReminderSettings, on_step: Callable[[], N
     total = 0
     while True:
         with engine.begin() as connection:
-            now = store.database_now(connection, rules.clock_offset)
-            schedule = schedules.claim_due(connection, now)
-            if schedule is None:
-                return total
-            total += expand(connection, schedule, now)
-            store.notify(connection)
+            done, holders = _expand_some(connection, rules)
+        if not done:
+            return total
+        total += holders
         on_step()
+
+
+def _expand_some(connection: sa.Connection, rules: ReminderSettings) -> tuple[int, int]:
+    """(how many schedules, of how many holders); a commit for each of many small events takes long."""
+    now = store.database_now(connection, rules.clock_offset)
+    count = holders = 0
+    while count < SCHEDULES_AT_ONCE and holders < EXPANSION_BATCH:
+        schedule = schedules.claim_due(connection, now)
+        if schedule is None:
+            break
+        holders += expand(connection, schedule, now)
+        count += 1
+    if count:
+        store.notify(connection)
+    return count, holders
 
 
 def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:
@@ -187,7 +219,7 @@ def _expand_reminder(connection: sa.Connection, schedule: sa.Row, holders: list[
     )
     if any(longer > lead for longer in leads):
         recipients.withdraw_covered(connection, schedule, holders, now)
-    recipients.add(connection, mailing, holders, now)
+    mailings.add(connection, mailing, holders, now)
 
 
 def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -> list[str]:
@@ -205,7 +237,7 @@ def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -
     mailing = Mailing(
         schedule.event_id, Kind(schedule.kind), 0, schedule.starts_at, schedule.due_at, schedule.edition
     )
-    recipients.add(connection, mailing, [h for h, _ in told], now, [version for _, version in told])
+    mailings.add(connection, mailing, [h for h, _ in told], now, [version for _, version in told])
     return [holder for holder, _ in informed]
 
 

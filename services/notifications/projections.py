@@ -44,7 +44,37 @@ def apply_event(
             list(before.reminders) if reminders is None and before.reminders is not None else reminders
         )
         note = note or before.note
-    values = {
+    values = _event_values(data, version, reminders, note, hearsay)
+    where = events.c.sequence < version if newer else events.c.sequence == version
+    statement = insert(events).values(id=data.id, **values)
+    statement = statement.on_conflict_do_update(index_elements=[events.c.id], set_=values, where=where)
+    if connection.execute(statement).rowcount == 0:
+        return None
+    _keep_content(connection, data.model_copy(update={"reminder_note": note}), version, changed_at)
+    after = find_event(connection, data.id)
+    assert after is not None, "it was just written"
+    return Change(before, after)
+
+
+def learn_events(connection: sa.Connection, new: Sequence[EventData]) -> list[EventFacts]:
+    """Takes over events that orders tell of and nobody knows; returns those that are still new here.
+
+    Each once, in a fixed order. Their contents are kept with keep_contents().
+    """
+    if not new:
+        return []
+    values = [
+        {"id": data.id, **_event_values(data, data.version, data.reminders, data.reminder_note, True)}
+        for data in new
+    ]
+    statement = insert(events).values(values).on_conflict_do_nothing(index_elements=[events.c.id])
+    return [_facts(row) for row in connection.execute(statement.returning(events))]
+
+
+def _event_values(
+    data: EventData, version: int, reminders: list[int] | None, note: str, hearsay: bool
+) -> dict[str, object]:
+    return {
         "sequence": version,
         "name": data.name,
         "location": data.location,
@@ -58,15 +88,6 @@ def apply_event(
         "hearsay": hearsay,
         "deleted": False,
     }
-    where = events.c.sequence < version if newer else events.c.sequence == version
-    statement = insert(events).values(id=data.id, **values)
-    statement = statement.on_conflict_do_update(index_elements=[events.c.id], set_=values, where=where)
-    if connection.execute(statement).rowcount == 0:
-        return None
-    _keep_content(connection, data.model_copy(update={"reminder_note": note}), version, changed_at)
-    after = find_event(connection, data.id)
-    assert after is not None, "it was just written"
-    return Change(before, after)
 
 
 def _keep_content(

@@ -10,6 +10,9 @@ import structlog
 log = structlog.get_logger(__name__)
 
 _BUCKET, _REST, _WORKERS = "dicoevent:mail:bucket", "dicoevent:mail:rest", "dicoevent:mail:workers"
+# Which worker finds the mail relay away; it goes away by itself when nobody does any more.
+AWAY_KEY = "dicoevent:mail:away"
+_AWAY_TOLD_SECONDS = 15
 _AWAY_SECONDS = 5.0
 _LONGEST_REST = 30.0
 
@@ -114,6 +117,16 @@ class RateGate:
                 self._away_until = now + _AWAY_SECONDS
                 log.warning("rate.redis_away", error=str(error), share=self._local.rate)
         return self._rest
+
+    def tell_away(self) -> None:
+        """The breaker of this worker is open: `/health` says so for a while. Call it every few seconds."""
+        if self.client is None or self.clock() < self._away_until:
+            return
+        try:
+            self.client.set(AWAY_KEY, self.worker, ex=_AWAY_TOLD_SECONDS)
+        except (redis.RedisError, OSError) as error:
+            self._away_until = self.clock() + _AWAY_SECONDS
+            log.warning("rate.redis_away", error=str(error), share=self._local.rate)
 
     def relax(self) -> None:
         """The relay takes mail again: the next rest is a short one."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.notifications.recipients import HAS_LEFT, ON_LIST
+from services.notifications.mailings import HAS_LEFT, ON_LIST
 
 _HOLDERS = (
     " FROM (SELECT DISTINCT holder_id FROM tickets WHERE event_id = :event AND active) AS t"

@@ -12,7 +12,7 @@ from services.notifications.answers import decide
 from services.notifications.leases import Place, Taken
 from services.notifications.model import Answer, Claim, Result, State
 from services.notifications.planning import plan_due
-from services.notifications.schedules import rearm_defaults
+from services.notifications.schedules import next_due, rearm_defaults
 from services.notifications.settings import ReminderSettings
 from services.notifications.traces import Talk
 from services.notifications.turns import Turns
@@ -35,16 +35,21 @@ class Rounds:
             now = store.database_now(connection, self.settings.clock_offset)
             rearm_defaults(connection, self.settings.lead, now)
 
-    def plan(self, on_step: Callable[[], None]) -> None:
+    def plan(self, on_step: Callable[[], None]) -> float:
         """Takes back what dead workers left, gives up what is too late, and expands what is due.
 
         `on_step` is called when there may be more to send, long before the last of a million is planned.
+        Returns in how many seconds to do it again: at the next sweep, or when the next schedule is due.
         """
         for sweep in (self._recover, self._expire):
             while sweep() >= leases.SWEEP_BATCH:
                 pass
         on_step()
         plan_due(self.engine, self.settings, on_step)
+        with self.engine.connect() as connection:
+            now = store.database_now(connection, self.settings.clock_offset)
+            due = next_due(connection, now)
+        return min(self.settings.sweep, due - now if due else self.settings.sweep).total_seconds()
 
     def _recover(self) -> int:
         with self.engine.begin() as connection:

@@ -46,6 +46,27 @@ def arm(
     return connection.execute(statement.returning(schedules.c.id)).scalar_one()
 
 
+def arm_first(
+    connection: sa.Connection, coming: Sequence[tuple[EventFacts, Sequence[timedelta]]], now: datetime
+) -> None:
+    """Arms the lead times of events that have no schedules yet."""
+    values = [
+        {
+            "event_id": event.id,
+            "kind": Kind.REMINDER,
+            "lead_minutes": minutes(lead),
+            "starts_at": event.starts_at,
+            "due_at": due_at(event.starts_at, lead),
+            "state": ScheduleState.PENDING,
+            "armed_at": now,
+        }
+        for event, leads in coming
+        for lead in leads
+    ]
+    if values:
+        connection.execute(insert(schedules).values(values).on_conflict_do_nothing())
+
+
 def arm_reminders(
     connection: sa.Connection, event: EventFacts, leads: Sequence[timedelta], now: datetime
 ) -> None:
@@ -118,26 +139,27 @@ def supersede_notices(connection: sa.Connection, event_id: str) -> datetime | No
     return min(rows, default=None)
 
 
-def hold_reminders(connection: sa.Connection, event: EventFacts) -> Sequence[sa.Row]:
-    """The armed schedules for an event's start, held against expansion until the commit.
+def hold_undue(connection: sa.Connection, event_ids: Sequence[str], now: datetime) -> None:
+    """Holds the armed reminders of these events that are not due at `now` against expansion until the commit.
 
-    Take the time after this, not before: what was not due then may have been expanded meanwhile.
+    Read lead times and the time after this: what is due by then, the caller sees to himself, and needs no
+    lock for it. So what is due is never held, and a stream of orders does not keep it from being claimed.
     """
-    return connection.execute(
-        sa.select(schedules)
+    connection.execute(
+        sa.select(schedules.c.id)
         .where(
-            schedules.c.event_id == event.id,
+            schedules.c.event_id.in_(event_ids),
             schedules.c.kind == Kind.REMINDER,
-            schedules.c.starts_at == event.starts_at,
-            schedules.c.state != ScheduleState.SUPERSEDED,
+            schedules.c.state == ScheduleState.PENDING,
+            schedules.c.due_at > now,
         )
         .order_by(schedules.c.id)
         .with_for_update(read=True)
-    ).all()
+    )
 
 
-def hold_reminders_of(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[timedelta]]:
-    """As hold_reminders for many events: event -> the lead times armed for its start."""
+def leads_armed(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[timedelta]]:
+    """event -> the lead times armed for its start, for many events."""
     rows = connection.execute(
         sa.select(schedules.c.event_id, schedules.c.lead_minutes)
         .join(events, (events.c.id == schedules.c.event_id) & (events.c.starts_at == schedules.c.starts_at))
@@ -147,7 +169,6 @@ def hold_reminders_of(connection: sa.Connection, event_ids: Sequence[str]) -> di
             schedules.c.state != ScheduleState.SUPERSEDED,
         )
         .order_by(schedules.c.id)
-        .with_for_update(read=True, of=schedules)
     )
     leads: dict[str, list[timedelta]] = {}
     for row in rows:
@@ -177,6 +198,12 @@ def claim_due(connection: sa.Connection, now: datetime) -> sa.Row | None:
         .limit(1)
         .with_for_update(skip_locked=True)
     ).one_or_none()
+
+
+def next_due(connection: sa.Connection, now: datetime) -> datetime | None:
+    """When the next schedule that is not due yet will be."""
+    waiting = (schedules.c.state == ScheduleState.PENDING) & (schedules.c.due_at > now)
+    return connection.scalar(sa.select(sa.func.min(schedules.c.due_at)).where(waiting))
 
 
 def move_on(connection: sa.Connection, schedule: sa.Row, last_holder: str | None) -> None:

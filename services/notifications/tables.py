@@ -29,7 +29,7 @@ events = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     # Known from an order only, which need not tell everything.
     sa.Column("hearsay", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Index("events_starting", "starts_at", postgresql_where=sa.text("NOT deleted")),
+    sa.Index("events_start", "starts_at"),
 )
 
 # What people were told of an event: a delivery's first claim fixes which version its mail is made of.
@@ -100,6 +100,7 @@ schedules = sa.Table(
     _time("changed_at"),
     sa.UniqueConstraint("event_id", "kind", "lead_minutes", "starts_at", "edition"),
     sa.Index("schedules_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("schedules_age", "starts_at", postgresql_where=sa.text("state <> 'pending'")),
 )
 
 # One row for each mail that somebody should get; the unique key is why nobody gets it twice.
@@ -203,12 +204,14 @@ runs = sa.Table(
     _time("started_at"),
     sa.Column("problem", sa.Text, nullable=False, server_default=""),
     sa.Index("runs_queued", "asked_at", postgresql_where=sa.text("started_at IS NULL")),
+    sa.Index("runs_age", "started_at", postgresql_where=sa.text("started_at IS NOT NULL")),
 )
 run_schedules = sa.Table(
     "run_schedules",
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("schedule_id", sa.BigInteger, sa.ForeignKey("reminder_schedules.id"), primary_key=True),
+    sa.Index("run_schedules_schedule", "schedule_id"),
 )
 
 # What mail servers answered but for "taken", which a delivery's own row says.

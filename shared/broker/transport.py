@@ -7,7 +7,8 @@ kombu decodes each queue item as JSON below every callback: an item that is not 
 import base64
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import redis
@@ -64,6 +65,8 @@ return taken
 class TolerantChannel(redis.Channel):
     """A channel on which every queue item becomes a message."""
 
+    _commands: Any = None
+
     def _brpop_read(self, **options: Any) -> bool:
         # As in the parent, with as_kombu_message in the place of loads.
         try:
@@ -98,19 +101,27 @@ class TolerantChannel(redis.Channel):
         kombu message stays where it is, and is the end.
         """
         keys = (self._q_for_pri(queue, 0), self.unacked_key, self.unacked_index_key)
-        with self.conn_or_acquire() as client:
+        with self._kept_client() as client:
             return client.eval(_TAKE_AT_HAND, len(keys), *keys, limit, time.time(), json.dumps(queue))
 
     def settle(self, tags: Sequence[str]) -> None:
         """Acknowledges messages of take_at_hand()."""
-        with self.conn_or_acquire() as client, client.pipeline() as pipe:
+        with self._kept_client() as client, client.pipeline() as pipe:
             pipe.hdel(self.unacked_key, *tags).zrem(self.unacked_index_key, *tags).execute()
 
     def put_back(self, queue: str, items: Sequence[bytes], tags: Sequence[str]) -> None:
         """Gives items of take_at_hand() back to their queue: they are the next ones."""
-        with self.conn_or_acquire() as client, client.pipeline() as pipe:
+        with self._kept_client() as client, client.pipeline() as pipe:
             pipe.rpush(self._q_for_pri(queue, 0), *reversed(items))
             pipe.hdel(self.unacked_key, *tags).zrem(self.unacked_index_key, *tags).execute()
+
+    @contextmanager
+    def _kept_client(self) -> Iterator[Any]:
+        """A client for commands; kombu makes one for each of them, which takes longer than the command."""
+        client = self._commands
+        if client is None or client.connection_pool is not self.pool:
+            client = self._commands = self._create_client()
+        yield client
 
 
 class TolerantTransport(redis.Transport):

@@ -1,6 +1,7 @@
 """Reads the publishers' feeds: at start, on a slow loop, and at once when a message is missing."""
 
 import threading
+import time
 from collections.abc import Mapping
 
 import httpx
@@ -17,6 +18,7 @@ from shared.metrics.instruments import feed_missed, feed_restarts
 log = structlog.get_logger(__name__)
 
 BATCH = 500
+GAP_SECONDS = 0.5
 
 
 class FeedReader(threading.Thread):
@@ -39,15 +41,34 @@ class FeedReader(threading.Thread):
             feed_restarts.labels(source)
 
     def wake(self) -> None:
-        """Reads now: a gap was seen."""
+        """A gap was seen: reads soon, if it stands."""
         self._wake.set()
 
     def run(self) -> None:
         with httpx.Client(timeout=httpx.Timeout(10, connect=2), headers=self._headers) as client:
             while not self._stop_asked.is_set():
                 unread = [source for source in self._feeds if not self._read(client, source)]
-                self._wake.wait(1.0 if unread else self._interval)
-                self._wake.clear()
+                self._rest(1.0 if unread else self._interval)
+
+    def _rest(self, seconds: float) -> None:
+        """Until the next reading: so long, or until a gap has stood for a moment.
+
+        Several consumers commit out of order, and most gaps are closed by the next commit.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._wake.wait(left):
+            self._stop_asked.wait(GAP_SECONDS)
+            self._wake.clear()
+            if self._stop_asked.is_set() or not self._settled():
+                return
+
+    def _settled(self) -> bool:
+        assert self.receiver is not None, "wired in bootstrap"
+        try:
+            return self.receiver.settle()
+        except (DBAPIError, PoolTimeout) as error:
+            log.warning("feed.database_away", error=str(error).strip())
+            return False
 
     def _read(self, client: httpx.Client, source: str) -> bool:
         try:

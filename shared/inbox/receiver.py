@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from shared.inbox import store, watch
+from shared.inbox.ahead import Ahead, Place, Run
 from shared.messages import Envelope, MessageRefused, parse, read_envelope
 
 # Applies the typed data of a message in the receiver's transaction.
@@ -21,6 +22,8 @@ Handler = Callable[[Connection, Any, Envelope], None]
 BatchHandler = Callable[[Connection, Sequence[tuple[Any, Envelope]]], None]
 # Messages, and whether each was new.
 Noted = list[tuple[Envelope, bool]]
+# A feed, what was taken of it beyond its cursor, and where the cursor is after that.
+Step = tuple[Place, list[Run], int | None]
 _DEADLOCK_TRIES = 5
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class Receiver:
         self._handlers = handlers
         self._on_gap = on_gap or (lambda: None)
         self._take_all = take_all or self._take_each
+        self._ahead = Ahead()
         # Queue and feed bring the same facts at the same time: two transactions would lock each other.
         self._one_at_a_time = threading.Lock()
 
@@ -55,32 +59,28 @@ class Receiver:
             envelope = read_envelope(body)
             with watch.applying(envelope):
                 data = self._parse(envelope)
-                fresh, complete = self._transact(
+                fresh, steps = self._transact(
                     lambda connection: (
                         self._apply(connection, envelope, data),
-                        self._step(connection, envelope),
+                        self._steps(connection, [envelope]),
                     )
                 )
                 watch.taken(envelope, fresh)
         except (MessageRefused, DataError, IntegrityError) as error:
             self.bury(body, _reason(error))
             return
-        if not complete:
-            self._on_gap()
+        self._keep(steps)
 
     def receive_many(self, bodies: Sequence[object]) -> None:
         """Takes what the queue has at hand in one transaction; as receive() for each of them."""
         good, bad = self._sort(bodies)
 
-        def work(connection: Connection) -> tuple[Noted, bool]:
+        def work(connection: Connection) -> tuple[Noted, list[Step]]:
             noted = self._apply_all(connection, good, bad)
-            steps = [
-                store.advance_cursor_over(connection, *place, ids) for place, ids in _places(good).items()
-            ]
-            return noted, all(steps)
+            return noted, self._steps(connection, [envelope for envelope, _ in good])
 
         try:
-            noted, complete = self._transact(work)
+            noted, steps = self._transact(work)
         except (DataError, IntegrityError, OperationalError) as error:
             if isinstance(error, OperationalError) and not isinstance(error.orig, DeadlockDetected):
                 raise
@@ -89,8 +89,7 @@ class Receiver:
                 self.receive(body)
             return
         _tell(noted, [why for _, why in bad])
-        if not complete:
-            self._on_gap()
+        self._keep(steps)
 
     def receive_batch(self, source: str, epoch: str, envelopes: Sequence[dict[str, Any]], head: int) -> None:
         """Takes a stretch of a publisher's feed in one transaction and moves the cursor to `head`."""
@@ -194,11 +193,31 @@ class Receiver:
             self._handlers[envelope.type](connection, data, envelope)
         return fresh
 
-    def _step(self, connection: Connection, envelope: Envelope) -> bool:
-        if envelope.feedposition is None or envelope.feedepoch is None:
-            return True
-        place = envelope.feedepoch, envelope.feedposition
-        return store.advance_cursor(connection, envelope.source, *place, envelope.id)
+    def _steps(self, connection: Connection, envelopes: Sequence[Envelope]) -> list[Step]:
+        """Moves the cursors of the feeds that messages came from."""
+        steps: list[Step] = []
+        for place, ids in _places(envelopes).items():
+            runs = self._ahead.with_new(place, ids)
+            steps.append((place, runs, store.advance_cursor(connection, *place, runs)))
+        return steps
+
+    def _keep(self, steps: Sequence[Step]) -> None:
+        complete = [self._ahead.keep(*step) for step in steps]
+        if not all(complete):
+            self._on_gap()
+
+    def settle(self) -> bool:
+        """Whether nothing that was taken in here lies beyond the feeds' cursors any more."""
+        for place in self._ahead.places():
+            runs = self._ahead.with_new(place, {})
+            with self._engine.begin() as connection:
+                reached = store.advance_cursor(connection, *place, runs)
+            if reached is None:
+                self._ahead.drop(place)  # reading tells which epoch is the true one
+                return False
+            if not self._ahead.keep(place, runs, reached):
+                return False
+        return True
 
 
 def _last_id(envelopes: Sequence[dict[str, Any]]) -> str:
@@ -213,10 +232,10 @@ def _tell(noted: Noted, refused: Sequence[str]) -> None:
         watch.buried(why)
 
 
-def _places(good: Sequence[tuple[Envelope, BaseModel]]) -> dict[tuple[str, str], dict[int, str]]:
-    """(source, epoch) -> feed position -> the id of the message there."""
-    places: dict[tuple[str, str], dict[int, str]] = {}
-    for envelope, _ in good:
+def _places(envelopes: Sequence[Envelope]) -> dict[Place, dict[int, str]]:
+    """Feed -> position -> the id of the message there."""
+    places: dict[Place, dict[int, str]] = {}
+    for envelope in envelopes:
         if envelope.feedposition is not None and envelope.feedepoch is not None:
             here = places.setdefault((envelope.source, envelope.feedepoch), {})
             here[envelope.feedposition] = envelope.id

@@ -1,16 +1,18 @@
 """Every query on the inbox, the feed cursors and the dead letters."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.inbox.ahead import Run, reach
 from shared.inbox.tables import cursors, dead_letters, inbox
 from shared.messages import new_id
 
 _BODY_LIMIT = 256 * 1024
+_STEPS = 3
 
 
 class Cursor(NamedTuple):
@@ -66,34 +68,24 @@ def restart_cursor(connection: sa.Connection, source: str, epoch: str) -> None:
     connection.execute(restarted.values(epoch=epoch, position=0, last_id=""))
 
 
-def advance_cursor(connection: sa.Connection, source: str, epoch: str, position: int, last_id: str) -> bool:
-    """Takes the step to `position` if it is the next one; False if messages before it are missing."""
-    moved = connection.execute(
-        sa.update(cursors)
-        .where(cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == position - 1)
-        .values(position=position, last_id=last_id)
-    ).rowcount
-    if moved:
-        return True
-    known = cursor_of(connection, source)
-    return known.epoch == epoch and known.position >= position
+def advance_cursor(connection: sa.Connection, source: str, epoch: str, runs: Sequence[Run]) -> int | None:
+    """Moves the cursor as far as these positions go on from it; returns where it is.
 
-
-def advance_cursor_over(connection: sa.Connection, source: str, epoch: str, ids: Mapping[int, str]) -> bool:
-    """As advance_cursor over many positions at once, in any order; `ids` has the message at each."""
+    None when the feed that is read is of another epoch.
+    """
     known = cursor_of(connection, source)
-    if known.epoch != epoch:
-        return False
-    reached = known.position
-    while reached + 1 in ids:
-        reached += 1
-    if reached > known.position:
-        # Who moved it meanwhile may have left a hole behind these; the feed tells.
+    for _ in range(_STEPS):
+        if known.epoch != epoch:
+            return None
+        run = reach(known.position, runs)
+        if run is None:
+            break
         here = (cursors.c.source == source, cursors.c.epoch == epoch, cursors.c.position == known.position)
-        step = sa.update(cursors).where(*here).values(position=reached, last_id=ids[reached])
-        if not connection.execute(step).rowcount:
-            return False
-    return reached >= max(ids)
+        step = sa.update(cursors).where(*here).values(position=run.last, last_id=run.last_id)
+        if connection.execute(step).rowcount:
+            return run.last
+        known = cursor_of(connection, source)  # another consumer moved it meanwhile
+    return known.position
 
 
 def bury(connection: sa.Connection, body: str, reason: str) -> None:

@@ -16,9 +16,13 @@ log = structlog.get_logger(__name__)
 @contextmanager
 def handling(envelope: Envelope) -> Iterator[None]:
     """Every log line of a handler names the message, the request that caused it, and the event."""
-    ids = {"message_id": envelope.id, REQUEST_ID: envelope.requestid, "event_id": event_of(envelope)}
-    with structlog.contextvars.bound_contextvars(**{name: id_ for name, id_ in ids.items() if id_}):
+    with structlog.contextvars.bound_contextvars(**_ids(envelope)):
         yield
+
+
+def _ids(envelope: Envelope) -> dict[str, str]:
+    ids = {"message_id": envelope.id, REQUEST_ID: envelope.requestid, "event_id": event_of(envelope)}
+    return {name: id_ for name, id_ in ids.items() if id_}
 
 
 @contextmanager
@@ -43,8 +47,7 @@ def taken(envelope: Envelope, fresh: bool) -> None:
     """A message was taken in; call it when that is committed."""
     outcome = "applied" if fresh else "double"
     inbox_messages.labels(envelope.type if envelope.type in SHAPES else "other", outcome).inc()
-    with handling(envelope):
-        log.info("message.taken", type=envelope.type, outcome=outcome)
+    log.info("message.taken", type=envelope.type, outcome=outcome, **_ids(envelope))
 
 
 def buried(reason: str) -> None:

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer, ValidationError
 
+from shared.messages.emails import normalized
 from shared.messages.envelope import Envelope, MessageRefused, describe
 
 
@@ -16,13 +16,6 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder: IsADirectoryError
         raise ValueError(f"{name!r} is not an IANA time zone") from None
     return name
-
-
-def _email(address: str) -> str:
-    try:
-        return validate_email(address, check_deliverability=False, globally_deliverable=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
 
 
 def _storable(text: str) -> str:
@@ -35,7 +28,7 @@ def _storable(text: str) -> str:
 Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_storable)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
-Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(normalized)]
 Version = Annotated[int, Field(ge=0, le=2**62)]
 # Minutes before the start, up to 30 days.
 LeadTimes = Annotated[list[Annotated[int, Field(ge=1, le=60 * 24 * 30)]], Field(max_length=10)]

@@ -13,6 +13,7 @@ from psycopg2.errors import DeadlockDetected
 
 from shared.http import make_api
 from shared.inbox import FeedReader, Receiver
+from shared.inbox import store as inbox_store
 from shared.messages import Envelope, Message
 from shared.messages.catalogue import UserGone
 from shared.outbox import Relay, feed_router, publish, store
@@ -90,6 +91,7 @@ class Reading:
     def __init__(self, publisher: sa.Engine, consumer: sa.Engine) -> None:
         self.seen: list[str] = []
         self.gaps = 0
+        self.engine = consumer
         self.receiver = Receiver(consumer, {"user.deleted": self._take}, on_gap=self._gap)
         self._reader = FeedReader(consumer, {"/accounts": "http://accounts"}, "token")
         self._reader.receiver = self.receiver
@@ -162,6 +164,57 @@ def test_the_feed_is_for_services_only(make_service_engine: Make) -> None:
     app = make_api("feed", {})
     app.include_router(feed_router(make_service_engine("accounts"), "token"))
     assert TestClient(app).get("/internal/feed").status_code == 401
+
+
+def ordered(make_service_engine: Make, count: int) -> tuple[Reading, Reading, list[dict[str, Any]]]:
+    """Two consumers of one database, and messages of a feed of which the cursor has read the first."""
+    publisher, line = make_service_engine("accounts"), Line()
+    engine = make_service_engine("events")
+    ours, theirs = Reading(publisher, engine), Reading(publisher, engine)
+    with publisher.begin() as connection:
+        store.renew_epoch(connection)
+    say(publisher, "u0")
+    relay(publisher, line).relay_once()
+    ours.read()
+    say(publisher, *(f"u{n}" for n in range(1, count + 1)))
+    relay(publisher, line).relay_once()
+    return ours, theirs, line.sent[1:]
+
+
+def position(reading: Reading) -> int:
+    with reading.engine.connect() as connection:
+        return inbox_store.cursor_of(connection, "/accounts").position
+
+
+def test_consumers_that_commit_out_of_order_leave_no_gap(make_service_engine: Make) -> None:
+    ours, theirs, sent = ordered(make_service_engine, 8)
+    theirs.receiver.receive_many(sent[2:4])
+    assert (theirs.gaps, theirs.receiver.settle()) == (1, False)
+    ours.receiver.receive_many(sent[:2])
+    ours.receiver.receive_many(sent[4:5])
+    assert not ours.receiver.settle()
+    assert theirs.receiver.settle()
+    assert ours.receiver.settle()
+    assert position(ours) == 6
+    theirs.receiver.receive_many(sent[5:])
+    assert (position(ours), theirs.gaps) == (9, 1)
+
+
+def test_a_message_that_is_lost_is_a_gap_until_the_feed_is_read(make_service_engine: Make) -> None:
+    ours, _, sent = ordered(make_service_engine, 4)
+    ours.receiver.receive_many(sent[1:])
+    assert not ours.receiver.settle()
+    ours.read()
+    assert ours.receiver.settle()
+    assert sorted(ours.seen) == ["u0", "u1", "u2", "u3", "u4"]
+
+
+def test_a_message_of_another_epoch_asks_for_one_reading(make_service_engine: Make) -> None:
+    ours, _, sent = ordered(make_service_engine, 2)
+    ours.receiver.receive_many([{**sent[0], "id": "x", "feedepoch": "another"}])
+    assert ours.gaps == 1
+    assert not ours.receiver.settle()
+    assert ours.receiver.settle()
 
 
 def test_messages_that_deadlock_together_are_taken_one_by_one(make_service_engine: Make) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 BENCHES: dict[str, tuple[str, str]] = {
     "api": ("tests.bench.api", "reads and orders through the gateway, beside an echo and nginx"),
     "fanout": ("tests.bench.fanout", "one event's reminders to all its holders"),
+    "lateness": ("tests.bench.lateness", "many events due at the same second"),
+    "old-rows": ("tests.bench.old_rows", "the engine's steps with an empty history and with a long one"),
     "intake": ("tests.bench.intake", "orders by queue and by feed, beside a Celery task that does nothing"),
 }
 

@@ -51,6 +51,11 @@ class Parts:
         with self.engine.connect() as connection:
             return connection.scalar(sa.text(statement), values) or 0
 
+    def row(self, statement: str, **values: object) -> sa.Row:
+        """One row from the database."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.text(statement), values).one()
+
     def run(self, *statements: str, **values: object) -> None:
         """Statements in one transaction, each with those of the values that it names."""
         with self.engine.begin() as connection:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import sqlalchemy as sa
 
 from infra.local import ports
 from infra.local.testing import embedded_postgres
@@ -126,42 +125,3 @@ def test_a_postgresql_that_restarts_in_mid_run_costs_no_mail_and_doubles_none(tm
             assert len(it.server.noted) == 500
     finally:
         server.__exit__(None, None, None)
-
-
-_WAITING = "state IN ('pending', 'retry')"
-_DUE = (
-    (
-        f"{_WAITING} AND next_attempt_at <= now() ORDER BY next_attempt_at, id"
-        " LIMIT 9 FOR UPDATE SKIP LOCKED",
-        "deliveries_claimable",
-    ),
-    ("state = 'claimed' AND lease_until <= now() ORDER BY lease_until LIMIT 500", "deliveries_leased"),
-    ("state = 'sending' AND lease_until <= now() ORDER BY lease_until LIMIT 500", "deliveries_leased"),
-    (
-        f"{_WAITING} AND finished_at IS NULL AND useless_after <= now() ORDER BY useless_after LIMIT 500",
-        "deliveries_expiring",
-    ),
-)
-
-
-def test_no_old_row_costs_a_tick_anything(it: Trial) -> None:
-    it._campaign("old", 3)
-    with it.engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO deliveries (event_id, kind, lead_minutes, starts_at, holder_id, due_at, state,"
-                " next_attempt_at, finished_at, useless_after)"
-                " SELECT 'old', 'reminder', 120, now() - interval '1 day',"
-                " 'x' || n, now() - interval '1 day', 'accepted', now() - interval '1 day', now(), now()"
-                " FROM generate_series(1, 20000) AS n"
-            )
-        )
-    with it.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ANALYZE deliveries"))
-        for condition, index in _DUE:
-            plan = connection.execute(
-                sa.text(f"EXPLAIN (ANALYZE, BUFFERS) SELECT id FROM deliveries WHERE {condition}")
-            )
-            text = "\n".join(plan.scalars())
-            assert index in text, text
-            assert "Seq Scan" not in text, text

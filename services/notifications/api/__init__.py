@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 
-from services.notifications.api import ledgers, previews, runs, suppressions, unsubscribe
+from services.notifications.api import ledgers, pauses, previews, runs, suppressions, unsubscribe
 from services.notifications.api.wiring import REFUSALS, Doors
 from services.notifications.errors import NotificationsError
 from shared.http import Check, Invalid, Refusal, make_api
@@ -17,7 +17,7 @@ def make_app(doors: Doors, vital: dict[str, Check], useful: dict[str, Check]) ->
     """The notifications API."""
     app = make_api("DicoEvent notifications", vital, useful)
     app.add_exception_handler(NotificationsError, _refuse)
-    for part in (runs, ledgers, previews, suppressions):
+    for part in (runs, ledgers, pauses, previews, suppressions):
         app.include_router(part.router(doors), tags=["notifications"])
     letters = dead_letter_router(
         doors.engine, doors.receiver, "/api/notifications", doors.authenticator.superuser

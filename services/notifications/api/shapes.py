@@ -191,3 +191,15 @@ class SuppressionList(BaseModel):
 
     suppressions: list[Suppression]
     pagination: Pagination
+
+
+class CampaignPause(Pause):
+    """Mails of one kind of an event that rest."""
+
+    event_id: str
+
+
+class PauseList(BaseModel):
+    """Campaigns that rest now, the latest first."""
+
+    pauses: list[CampaignPause]

@@ -12,6 +12,7 @@ from services.notifications.errors import (
     UnknownAddress,
     UnknownDelivery,
     UnknownEvent,
+    UnknownPause,
     UnknownRun,
 )
 from services.notifications.model import EventFacts
@@ -26,6 +27,7 @@ REFUSALS: dict[type[NotificationsError], type[Refusal]] = {
     UnknownRun: NotFound,
     UnknownDelivery: NotFound,
     UnknownAddress: NotFound,
+    UnknownPause: NotFound,
     LinkRefused: NotFound,
     EventOver: Conflict,
 }
