@@ -196,6 +196,8 @@ class System:
             INBOX_FILE=str(self._home / "inbox.sqlite"),
             PYTHONUNBUFFERED="1",
         )
+        # One process of each: nobody is there to go to meanwhile.
+        values.setdefault("DRAIN_SECONDS", "0")
         values.pop("METRICS_BIND", None)
         if program.metrics_port in self.chosen:
             values["METRICS_BIND"] = f"127.0.0.1:{self.chosen[program.metrics_port]}"

@@ -41,9 +41,9 @@ def run(process: str) -> None:
     configure(f"notifications-{process}", settings.log_level)
     watching.start(f"notifications-{process}", process_environment())
     if process == "api":
-        from shared.http import serve
+        from shared.http import read_drain, serve
 
-        serve(bootstrap.make_http_app(settings), settings.bind)
+        serve(bootstrap.make_http_app(settings), settings.bind, read_drain(process_environment()))
     elif process == "consumer":
         bootstrap.run_consumer(settings)
     elif process == "delivery":
