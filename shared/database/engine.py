@@ -1,13 +1,15 @@
 """Engines with a deadline on everything."""
 
+from typing import Any
+
 import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-# A machine that is gone says nothing: without these a thread waits a quarter of an hour for its answer, and one
-# that only listens two hours. https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-KEEPALIVES
-NOTICES_A_DEAD_MACHINE = {
+# A machine that is gone says nothing: without these a thread waits a quarter of an hour for its answer, and
+# one that only listens two hours. https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-KEEPALIVES
+NOTICES_A_DEAD_MACHINE: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
