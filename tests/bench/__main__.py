@@ -8,6 +8,7 @@ from collections.abc import Sequence
 BENCHES: dict[str, tuple[str, str]] = {
     "api": ("tests.bench.api", "reads and orders through the gateway, beside an echo and nginx"),
     "fanout": ("tests.bench.fanout", "one event's reminders to all its holders"),
+    "machines": ("tests.machines.bench", "several machines (network namespaces; root)"),
     "intake": ("tests.bench.intake", "orders by queue and by feed, beside a Celery task that does nothing"),
 }
 
