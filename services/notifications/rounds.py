@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -78,7 +79,8 @@ class Rounds:
             )
         if len(kept) < len(finished):
             log.warning("delivery.fenced", deliveries=[c.id for c, _ in finished if c.id not in kept])
-        log.info("delivery.round", accepted=len(kept), sending=len(mine))
+        accepted = [claim for claim, _ in finished if claim.id in kept]
+        log.info("delivery.round", accepted=len(kept), sending=len(mine), **_ids(accepted))
         metrics.observe([(claim, answer, State.ACCEPTED) for claim, answer in finished], kept)
         return mine
 
@@ -108,7 +110,8 @@ class Rounds:
                 )
             if result.state is not State.ACCEPTED or claim.id not in kept:
                 _tell(claim, result, claim.id in kept)
-        log.info("delivery.round", mails=len(results), accepted=_accepted(results))
+        accepted = [claim for claim, result in results if result.state is State.ACCEPTED and claim.id in kept]
+        log.info("delivery.round", mails=len(results), accepted=len(accepted), **_ids(accepted))
         return [(claim, result.answer, result.state) for claim, result in results], kept
 
     def trace(self, talks: Sequence[Talk]) -> None:
@@ -128,8 +131,9 @@ class Rounds:
             leases.release(connection, claims)
 
 
-def _accepted(results: Sequence[tuple[Claim, Result]]) -> int:
-    return sum(result.state is State.ACCEPTED for _, result in results)
+def _ids(claims: Sequence[Claim]) -> dict[str, Any]:
+    """What leads from a line for many mails to each of them."""
+    return {"deliveries": [claim.id for claim in claims], "events": sorted({c.event_id for c in claims})}
 
 
 def _tell(claim: Claim, result: Result, kept: bool) -> None:

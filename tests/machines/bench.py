@@ -120,6 +120,7 @@ def _rates(house: House, seconds: float) -> None:
             served = [
                 house.requests_of(service, n) - before for n, before in zip((1, 2), served, strict=True)
             ]
+            assert set(result.statuses) <= set(replicas.GOOD), result.statuses
             rates.setdefault(what, []).append(
                 f"{what:14}{count:9}{result.rate:9.0f}{result.p99:9.1f}  {served[0]} + {served[1]}"
                 f"  {', '.join(shares)}"
