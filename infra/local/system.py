@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg2
 
-from infra.local import databases, ports, postgres, redis, secret_store
+from infra.local import databases, ports, postgres, prometheus, redis, secret_store
 from infra.local.processes import INBOX, MIGRATE, PROGRAMS, Program
 from infra.local.settings import SERVICES, Settings
 from infra.local.supervisor import Child, NotHealthyError, Supervisor
@@ -159,6 +159,7 @@ class System:
         with os.fdopen(descriptor, "w") as out:
             out.writelines(f"{name}={value}\n" for name, value in sorted(shown.items()))
         draft.replace(file)
+        (self._home / "prometheus.yml").write_text(prometheus.configuration(self.chosen))
 
     def _migrate(self) -> None:
         result = subprocess.run(

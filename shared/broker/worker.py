@@ -1,5 +1,6 @@
 """A consumer process: one Celery worker with a solo pool."""
 
+import logging
 import os
 import threading
 import time
@@ -113,7 +114,8 @@ def run_worker(
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
-        loglevel="INFO",
+        # Celery sets the root logger to this: it has to be what logging was configured to.
+        loglevel=logging.getLogger().getEffectiveLevel(),
         redirect_stdouts=False,
         quiet=True,
     )

@@ -6,6 +6,7 @@ drained, updated one by one, or cut off. Needs root.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     if problem := obstacle():
         sys.stderr.write(f"scripts/bench machines cannot run: {problem}.\n")
         return CANNOT_RUN
+    # Told to end, it takes its machines away all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _house(wanted.slow_ms) as house:
         _say(f"{os.cpu_count()} CPUs, load before {os.getloadavg()[0]:.1f}")
         _say(f"mail server: {wanted.slow_ms} ms for each message; PostgreSQL with fsync on")

@@ -67,7 +67,7 @@ class House(RunningSystem):
             [*redis.command(self.home / "redis", 6379), *options], {}, self._log("redis")
         )
         url = f"postgresql+psycopg2://{postgres.SUPERUSER}:{password}@{machine.address}:5432/postgres"
-        wait_until(lambda: accepts(url), "PostgreSQL accepts connections")
+        wait_until(lambda: accepts(url), "PostgreSQL accepts connections", 120)
         passwords = {service: secrets[f"{service.upper()}_DATABASE_PASSWORD"] for service in SERVICES}
         urls = databases.provision(url, passwords)
         self.environment.update({f"{service.upper()}_DATABASE_URL": urls[service] for service in SERVICES})
@@ -124,7 +124,7 @@ class House(RunningSystem):
         heartbeat = self.home / f"{name}.heartbeat"
         heartbeat.unlink(missing_ok=True)
         self._start(name, self.net.machine(name), module, HEARTBEAT_FILE=str(heartbeat), **variables)
-        wait_until(heartbeat.exists, f"{name} is ready", 60)
+        wait_until(heartbeat.exists, f"{name} is ready", 120)
 
     def _start(self, name: str, machine: Machine, module: tuple[str, ...], **variables: str) -> None:
         command = [sys.executable, "-m", *module]
@@ -146,7 +146,7 @@ class House(RunningSystem):
             except httpx.HTTPError:
                 return False
 
-        wait_until(live, f"{name} answers", 60)
+        wait_until(live, f"{name} answers", 120)
 
     def health(self) -> dict[str, str]:
         """Service -> how its replicas are, as the gateway sees them."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
-import sqlalchemy as sa
 
 from shared.testing import wait_until
 from tests.bench import load
@@ -18,6 +17,8 @@ from tests.e2e.client import make_event
 from tests.machines.house import GATEWAY_PORT, SERVICES, SUPERUSER, House
 
 GOOD = ("200", "201")
+# On a machine that does much else the last confirmation comes late.
+LATEST = 600.0
 
 
 @dataclass(frozen=True)
@@ -129,17 +130,8 @@ def under_load(house: House, what: Callable[[House], None]) -> Update:
     orders = house.number("tickets", "SELECT count(*) FROM orders WHERE event_id = :id", **event)
     known = "SELECT count(*) FROM tickets WHERE event_id = :id"
     with suppress(AssertionError):
-        wait_until(lambda: house.number("notifications", known, **event) >= orders, "all is known", 120)
-        wait_until(lambda: _confirmed(house, stage) >= orders, "all is confirmed", 120)
-    with house.database("notifications") as connection:  # DEBUG
-        for q in (
-            "SELECT kind, state, reason, attempts, count(*), min(created_at), max(created_at), min(next_attempt_at) FROM deliveries WHERE event_id = :id GROUP BY 1,2,3,4",
-            "SELECT count(*), min(ordered_at), max(ordered_at) FROM tickets AS t WHERE event_id = :id AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_id = t.event_id AND t.id IN (d.subject_id, d.confirms))",
-            "SELECT count(*), min(received_at) FROM dead_letters",
-            "SELECT now()",
-        ):
-            for row in connection.execute(sa.text(q), event if ":id" in q else {}):
-                print(row, flush=True)
+        wait_until(lambda: house.number("notifications", known, **event) >= orders, "all is known", LATEST)
+        wait_until(lambda: _confirmed(house, stage) >= orders, "all is confirmed", LATEST)
     known_now = house.number("notifications", known, **event)
     return Update(seconds, statuses, orders, known_now, _confirmed(house, stage))
 

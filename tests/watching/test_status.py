@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from infra.local.status_facts import Facts, ProcessFacts, gather
+from infra.local.status_facts import Facts, ProcessFacts, gather, together
 from infra.local.status_screen import duration, render
 from tests.watching.names import ROOT
 
@@ -65,6 +65,14 @@ def test_what_is_due_and_what_failed_are_told() -> None:
     assert "20 min" in text
     assert "550 no such user" in text
     assert "1 min" in text
+
+
+def test_what_one_process_counted_is_not_hidden_by_another_that_counts_nothing() -> None:
+    delivery = {"dicoevent_delivery_results_total": {("accepted",): 7.0}, "up": {(): 1.0}}
+    beat = {"dicoevent_delivery_results_total": {("accepted",): 0.0}, "up": {(): float("nan")}}
+    expected = {"dicoevent_delivery_results_total": {("accepted",): 7.0}, "up": {(): 1.0}}
+    assert together([delivery, beat]) == expected
+    assert together([beat, delivery]) == expected
 
 
 def test_a_database_that_is_away_is_told() -> None:
