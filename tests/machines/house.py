@@ -21,7 +21,7 @@ from infra.local.system import accepts
 from shared.database import make_engine
 from shared.testing import wait_until
 from tests.e2e.client import PASSWORD, RunningSystem
-from tests.machines.network import NETWORK, ROOT, Machine, Network
+from tests.machines.network import ROOT, Machine, Network
 
 SERVICES = ("accounts", "events", "tickets", "notifications")
 PORTS = {service: 8101 + number for number, service in enumerate(SERVICES)}
@@ -56,7 +56,7 @@ class House(RunningSystem):
         password = secrets["POSTGRES_PASSWORD"]
         installation = postgres.prepare(self.home, password)
         with (installation.data / "pg_hba.conf").open("a") as rules:
-            rules.write(f"host all all {NETWORK} scram-sha-256\n")
+            rules.write(f"host all all {self.net.addresses} scram-sha-256\n")
         user = installation.run_as.get("user", "")
         command = installation.command(5432, "-c", "listen_addresses=*")
         self.processes["postgres"] = machine.start(

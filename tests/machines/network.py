@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_NET = "10.231.77"
-NETWORK = f"{_NET}.0/24"
 _STOP_SECONDS = 30
 
 
@@ -57,14 +55,21 @@ class Network:
 
     def __init__(self) -> None:
         self._name = f"dico{os.getpid()}"
+        # Of its own: two on one computer, or what one left that was killed, are not in each other's way.
+        self._net = f"10.231.{1 + os.getpid() % 254}"
         self._switch = f"{self._name}-switch"
         self.machines: dict[str, Machine] = {}
+
+    @property
+    def addresses(self) -> str:
+        """The network that all machines are in."""
+        return f"{self._net}.0/24"
 
     def machine(self, name: str) -> Machine:
         """The machine of this name; it is put on the switch when it is asked for first."""
         if name not in self.machines:
             number = len(self.machines) + 10
-            made = Machine(f"{self._name}-{name}", f"{_NET}.{number}", f"v{number}")
+            made = Machine(f"{self._name}-{name}", f"{self._net}.{number}", f"v{number}")
             _ip("netns", "add", made.namespace)
             self.machines[name] = made
             _ip("-n", self._switch, "link", "add", made.link, "type", "veth", "peer", "name", "peer")
@@ -90,7 +95,7 @@ class Network:
         _ip("-n", self._switch, "link", "set", "bridge", "up")
         _ip("link", "add", self._name, "type", "veth", "peer", "name", "host", "netns", self._switch)
         _ip("-n", self._switch, "link", "set", "host", "master", "bridge", "up")
-        _ip("addr", "add", f"{_NET}.1/24", "dev", self._name)
+        _ip("addr", "add", f"{self._net}.1/24", "dev", self._name)
         _ip("link", "set", self._name, "up")
 
     def close(self) -> None:
