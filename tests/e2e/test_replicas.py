@@ -84,6 +84,8 @@ def test_replacing_one_replica_after_the_other_fails_no_order(
             customers.wait_for_more()
             replicas[address].send_signal(signal.SIGTERM)
             assert replicas[address].wait(30) == 0
+            if address == ADDRESSES[-1]:
+                break  # the new one serves alone now
             replicas[address] = replica(address)
             wait_until(lambda url=url: answers(url), f"{url} answers again", 60)
             wait_until(lambda url=url: served(url) > 0, f"{url} is asked again", 60)
