@@ -63,11 +63,14 @@ def make_pools(upstreams: Mapping[str, Sequence[URL]]) -> Pools:
 
 async def watch(pools: Pools, session: aiohttp.ClientSession, pause: float = PROBE_SECONDS) -> None:
     """Asks all replicas of pools with several of them for `/health/live`, until it is cancelled."""
-    watched = [pool for pool in pools.values() if len(pool) > 1]
-    while watched:
-        await asyncio.gather(
-            *(_probe(pool, replica, session) for pool in watched for replica in pool.replicas)
-        )
+    watched = [(pool, replica) for pool in pools.values() if len(pool) > 1 for replica in pool.replicas]
+    await asyncio.gather(*(_watch(pool, replica, session, pause) for pool, replica in watched))
+
+
+async def _watch(pool: Pool, replica: Replica, session: aiohttp.ClientSession, pause: float) -> None:
+    """Each by itself: one that hangs must not keep the gateway from seeing that another drains."""
+    while True:
+        await _probe(pool, replica, session)
         await asyncio.sleep(pause)
 
 

@@ -5,7 +5,7 @@ Each part is read for itself with a short deadline; what cannot be read is None,
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,13 +81,21 @@ def gather(environment: Mapping[str, str]) -> Facts:
         due, failed = database.result()
     processes = [_process(home, name, None, False) for name in _SERVERS if _was_started(home, name)]
     processes += [_process(home, name, pages[name], True) for name in pages]
-    merged: dict[str, dict[tuple[str, ...], float]] = {}
-    for page in filter(None, pages.values()):
-        for metric, values in page.items():
-            # What a process has not measured yet is not a number.
-            known = {labels: value for labels, value in values.items() if not math.isnan(value)}
-            merged.setdefault(metric, {}).update(known)
+    merged = together([page for page in pages.values() if page is not None])
     return Facts(environment["API_URL"], datetime.now().astimezone(), processes, due, failed, merged)
+
+
+def together(pages: Sequence[Numbers]) -> dict[str, dict[tuple[str, ...], float]]:
+    """The numbers of all processes; what they counted is added up, as some show counts they never touch."""
+    merged: dict[str, dict[tuple[str, ...], float]] = {}
+    for page in pages:
+        for metric, values in page.items():
+            of_all = merged.setdefault(metric, {})
+            for labels, value in values.items():
+                # What a process has not measured yet is not a number.
+                if not math.isnan(value):
+                    of_all[labels] = value + (of_all.get(labels, 0.0) if metric.endswith("_total") else 0.0)
+    return merged
 
 
 def _was_started(home: Path, name: str) -> bool:

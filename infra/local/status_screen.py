@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from infra.local.status_facts import Facts
 
-_TWO_COLUMNS = 116
+_GAP = 4
 _COLOURS = {"ok": "green", "down": "bold red", "no answer": "yellow"}
 
 
@@ -20,13 +20,18 @@ def render(facts: Facts, width: int) -> RenderableType:
     wrong = [process.name for process in facts.processes if process.health != "ok"]
     state = f"[bold red]{', '.join(wrong)}: not well[/]" if wrong else "[green]all processes are well[/]"
     title = Text.from_markup(f"DicoEvent {facts.api_url}  {facts.at:%H:%M:%S}  {state}")
-    left, right = Group(_processes(facts), _reminders(facts)), _messages(facts)
+    left, right = Group(_processes(facts), _reminders(facts)), Group(_messages(facts))
     top: RenderableType = Group(left, right)
-    if width >= _TWO_COLUMNS:
-        grid = Table.grid(padding=(0, 4))
+    if _widest(left) + _GAP + _widest(right) <= width:
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
         grid.add_row(left, right)
         top = grid
     return Group(title, top, _due(facts), _failed(facts))
+
+
+def _widest(part: Group) -> int:
+    console = Console(width=10_000)
+    return max(console.measure(piece).maximum for piece in part.renderables)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -48,7 +53,7 @@ def _processes(facts: Facts) -> Table:
 
 def _number(facts: Facts, name: str, *labels: str) -> str:
     value = facts.numbers.get(name, {}).get(labels)
-    return "?" if value is None else f"{value:g}"
+    return "?" if value is None else f"{value:.0f}"
 
 
 def _age(facts: Facts, name: str, *labels: str) -> str:
@@ -69,7 +74,7 @@ def _reminders(facts: Facts) -> Table:
     )
     table.add_row("open", ", ".join(waiting))
     done = facts.numbers.get("dicoevent_delivery_results_total", {})
-    told = ", ".join(f"{state} {count:g}" for (state,), count in sorted(done.items()) if count)
+    told = ", ".join(f"{state} {count:.0f}" for (state,), count in sorted(done.items()) if count)
     table.add_row("done since start", told or "-")
     up = facts.numbers.get("dicoevent_mail_server_up", {}).get(())
     table.add_row("mail server", "not needed yet" if up is None else _there(up))
@@ -86,15 +91,17 @@ def _messages(facts: Facts) -> Table:
     for process in facts.processes:
         numbers = process.numbers or {}
         for (queue,), depth in numbers.get("dicoevent_queue_messages", {}).items():
-            table.add_row(f"queue {queue}", f"{depth:g}", "", "")
+            table.add_row(f"queue {queue}", f"{depth:.0f}", "", "")
         for (source,), lag in numbers.get("dicoevent_feed_lag_messages", {}).items():
             age = numbers.get("dicoevent_feed_oldest_unread_age_seconds", {}).get((source,), 0.0)
-            table.add_row(f"{process.name} of {source}", f"{lag:g}", duration(age) if age else "-", "")
+            table.add_row(f"{process.name} of {source}", f"{lag:.0f}", duration(age) if age else "-", "")
         for _, unsent in numbers.get("dicoevent_outbox_unsent_messages", {}).items():
             age = numbers.get("dicoevent_outbox_oldest_unsent_age_seconds", {}).get((), 0.0)
             open_ = numbers.get("dicoevent_relay_breaker_open", {}).get((), 0.0)
             breaker = "[bold red]Redis takes nothing[/]" if open_ else ""
-            table.add_row(f"outbox of {process.name}", f"{unsent:g}", duration(age) if age else "-", breaker)
+            table.add_row(
+                f"outbox of {process.name}", f"{unsent:.0f}", duration(age) if age else "-", breaker
+            )
     return table
 
 

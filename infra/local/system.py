@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg2
 
-from infra.local import databases, ports, postgres, redis, secret_store
+from infra.local import databases, ports, postgres, prometheus, redis, secret_store
 from infra.local.processes import INBOX, MIGRATE, PROGRAMS, Program
 from infra.local.settings import SERVICES, Settings
 from infra.local.supervisor import Child, NotHealthyError, Supervisor
@@ -159,6 +159,7 @@ class System:
         with os.fdopen(descriptor, "w") as out:
             out.writelines(f"{name}={value}\n" for name, value in sorted(shown.items()))
         draft.replace(file)
+        (self._home / "prometheus.yml").write_text(prometheus.configuration(self.chosen))
 
     def _migrate(self) -> None:
         result = subprocess.run(
@@ -196,6 +197,8 @@ class System:
             INBOX_FILE=str(self._home / "inbox.sqlite"),
             PYTHONUNBUFFERED="1",
         )
+        # One process of each: nobody is there to go to meanwhile.
+        values.setdefault("DRAIN_SECONDS", "0")
         values.pop("METRICS_BIND", None)
         if program.metrics_port in self.chosen:
             values["METRICS_BIND"] = f"127.0.0.1:{self.chosen[program.metrics_port]}"

@@ -15,7 +15,10 @@ SERVERS = {"db", "redis", "minio"}
 OURS = (*PROGRAMS, INBOX, MIGRATE)
 
 # What only one of the two has, and why.
-ONLY_THE_RUNNER = {"POSTER_DIR": "posters are in a folder on one machine, in MinIO with compose"}
+ONLY_THE_RUNNER = {
+    "POSTER_DIR": "posters are in a folder on one machine, in MinIO with compose",
+    "DRAIN_SECONDS": "it runs one API of each, and nobody is there to go to while that one ends",
+}
 ONLY_COMPOSE = {
     "S3_ENDPOINT_URL": "as above",
     "S3_BUCKET": "as above",
@@ -25,6 +28,10 @@ ONLY_COMPOSE = {
 }
 # A default in compose that is not the program's own: where the parts of the composition find each other.
 PLACES = {
+    "ACCOUNTS_URL",
+    "EVENTS_URL",
+    "NOTIFICATIONS_URL",
+    "TICKETS_URL",
     "BIND_ADDRESS",
     "CELERY_BROKER_URL",
     "MAIL_HOST",

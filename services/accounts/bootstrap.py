@@ -16,7 +16,7 @@ from services.accounts.tokens import Signer
 from shared.auth import Authenticator, TokenVerifier
 from shared.broker import BrokerSender, make_celery
 from shared.database import make_engine, migrate
-from shared.http import database_check, redis_check, serve
+from shared.http import database_check, read_drain, redis_check, serve
 from shared.metrics.scrape import sources
 from shared.outbox import Relay
 from shared.outbox.metrics import outbox_metrics
@@ -37,7 +37,7 @@ def run_api(settings: Settings) -> None:
         with engine.begin() as connection:
             if ensure_superuser(connection, first.username, first.password, first.email):
                 structlog.get_logger(__name__).info("superuser.made", username=first.username)
-    serve(app, settings.bind)
+    serve(app, settings.bind, read_drain(process_environment()))
     engine.dispose()
 
 

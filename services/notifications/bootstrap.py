@@ -19,7 +19,8 @@ from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
 from shared.broker.metrics import queue_metrics
 from shared.database import Listener, make_engine, migrate
-from shared.http import serve
+from shared.http import read_drain, serve
+from shared.http.replicas import base_of, open_client
 from shared.inbox import FeedReader, Receiver
 from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.messages import SHAPES
@@ -43,7 +44,7 @@ def make_receiver(engine: Engine, settings: Settings, reader: FeedReader | None 
 
 
 def feeds_of(settings: Settings) -> dict[str, str]:
-    """The three publishers: source -> base URL."""
+    """The three publishers: source -> address."""
     return {
         "/accounts": settings.accounts_url,
         "/events": settings.events_url,
@@ -58,7 +59,7 @@ def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
 
 def run_api(settings: Settings) -> None:
     """Serves HTTP until SIGTERM."""
-    serve(make_http_app(settings), settings.bind)
+    serve(make_http_app(settings), settings.bind, read_drain(process_environment()))
 
 
 def make_http_app(settings: Settings) -> FastAPI:
@@ -107,15 +108,13 @@ def run_consumer(settings: Settings) -> None:
 
 def run_rebuild(settings: Settings) -> None:
     """Rebuilds the projections from their owners, and says what was done in one line for each kind."""
-    import httpx
-
     from services.notifications.rebuild import Rebuild
 
     engine = make_engine(settings.database_url, "notifications-rebuild", pool_size=1)
     headers = {"X-Service-Token": settings.service_token}
     owners = {
-        source: httpx.Client(base_url=url, headers=headers, timeout=10)
-        for source, url in feeds_of(settings).items()
+        source: open_client(address, base_url=base_of(address), headers=headers, timeout=10)
+        for source, address in feeds_of(settings).items()
     }
     report = Rebuild(engine, owners, make_handlers(settings).table()).run()
     for kind, seen in report.seen.items():

@@ -90,6 +90,7 @@ class Rounds:
         if len(kept) < len(accepted):
             log.warning("delivery.fenced", deliveries=[c.id for c, _ in accepted if c.id not in kept])
         if accepted:
+            _tell_accepted([claim for claim, _ in accepted if claim.id in kept])
             metrics.observe_accepted(len(accepted), kept)
         return taken
 
@@ -119,6 +120,8 @@ class Rounds:
                 )
             if result.state is not State.ACCEPTED or claim.id not in kept:
                 _tell(claim, result, claim.id in kept)
+        if accepted := [c for c, result in results if result.state is State.ACCEPTED and c.id in kept]:
+            _tell_accepted(accepted)
         return [(claim, result.answer, result.state) for claim, result in results], kept
 
     def trace(self, talks: Sequence[Talk]) -> None:
@@ -136,6 +139,12 @@ class Rounds:
         """Gives back what will not be sent now."""
         with self.engine.begin() as connection:
             leases.release(connection, claims)
+
+
+def _tell_accepted(claims: Sequence[Claim]) -> None:
+    """One line for many mails, which leads to each of them."""
+    deliveries = [claim.id for claim in claims]
+    log.info("delivery.round", deliveries=deliveries, events=sorted({claim.event_id for claim in claims}))
 
 
 def _tell(claim: Claim, result: Result, kept: bool) -> None:

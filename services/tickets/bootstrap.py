@@ -16,7 +16,7 @@ from shared.auth import Authenticator, RemoteKeys, TokenVerifier
 from shared.broker import BrokerSender, make_celery, run_worker, wire_receiver
 from shared.broker.metrics import queue_metrics
 from shared.database import make_engine, migrate
-from shared.http import Owner, database_check, redis_check, serve
+from shared.http import Owner, database_check, read_drain, redis_check, serve
 from shared.inbox import FeedReader, Receiver
 from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.metrics.scrape import sources
@@ -33,7 +33,7 @@ def run_api(settings: Settings) -> None:
     keep = read_retention(process_environment())
     engine = make_engine(settings.database_url, "tickets-api", pool_size=20)
     start_pruning(engine, [*publisher_rules(keep), *consumer_rules(keep)])
-    serve(build_app(settings, engine), settings.bind)
+    serve(build_app(settings, engine), settings.bind, read_drain(process_environment()))
     engine.dispose()
 
 

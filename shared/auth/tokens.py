@@ -10,6 +10,7 @@ import structlog
 
 from shared.auth.principal import Principal
 from shared.http.errors import DependencyDown
+from shared.http.replicas import base_of, open_client
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +35,8 @@ class KeySource(Protocol):
 class RemoteKeys:
     """The JWKS of accounts, kept; asked again for an unknown key, at most every `pause` seconds."""
 
-    def __init__(self, url: str, pause: float = 5.0) -> None:
-        self._url = f"{url}/.well-known/jwks.json"
+    def __init__(self, address: str, pause: float = 5.0) -> None:
+        self._address = address
         self._pause = pause
         self._keys: dict[str, Any] = {}
         self._asked = -pause
@@ -52,7 +53,8 @@ class RemoteKeys:
 
     def _fetch(self) -> None:
         try:
-            answer = httpx.get(self._url, timeout=httpx.Timeout(3, connect=2)).raise_for_status()
+            with open_client(self._address, timeout=httpx.Timeout(3, connect=2)) as client:
+                answer = client.get(f"{base_of(self._address)}/.well-known/jwks.json").raise_for_status()
             keys = jwt.PyJWKSet.from_dict(answer.json())
         except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
             log.warning("jwks.away", error=f"{type(error).__name__}: {error}")

@@ -115,7 +115,7 @@ def run_worker(
         without_mingle=True,
         without_heartbeat=True,
         # Celery sets the root logger's level: without this, LOG_LEVEL would count for nothing.
-        loglevel=logging.getLogger().level,
+        loglevel=logging.getLogger().getEffectiveLevel(),
         redirect_stdouts=False,
         quiet=True,
     )

@@ -9,6 +9,8 @@ import structlog
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy.engine import make_url
 
+from shared.database.engine import NOTICES_A_DEAD_MACHINE
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,7 +36,9 @@ class Listener(threading.Thread):
                 self._stop_asked.wait(1)
 
     def _listen(self) -> None:
-        connection = psycopg2.connect(self._dsn, connect_timeout=5, application_name=self.name)
+        connection = psycopg2.connect(
+            self._dsn, connect_timeout=5, application_name=self.name, **NOTICES_A_DEAD_MACHINE
+        )
         try:
             connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
             connection.cursor().execute(f'LISTEN "{self._channel}"')

@@ -15,7 +15,7 @@ from shared.http.health import database_check, redis_check
 from shared.http.openapi import Problem, problems
 from shared.http.owner import Owner, OwnerAway
 from shared.http.pages import Pagination, page_of
-from shared.http.server import serve
+from shared.http.server import read_drain, serve
 
 __all__ = [
     "Check",
@@ -35,6 +35,7 @@ __all__ = [
     "make_api",
     "page_of",
     "problems",
+    "read_drain",
     "redis_check",
     "serve",
 ]

@@ -45,6 +45,8 @@ class _Manners:
         async def send_with_id(event: MutableMapping[str, Any]) -> None:
             if event["type"] == "http.response.start":
                 event["headers"] = [*event.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if scope["app"].state.draining:
+                    event["headers"].append((b"connection", b"close"))
             await send(event)
 
         with structlog.contextvars.bound_contextvars(**{REQUEST_ID: request_id}):
@@ -79,6 +81,8 @@ def make_api(
         # Clients of old send JSON without saying so; a token in a header cannot be sent by a strange page.
         strict_content_type=False,
     )
+    # Set by the server when it is told to end: shared/http/server.py.
+    app.state.draining = False
     install_problem_handlers(app)
     app.add_middleware(StrictJson)
     app.add_middleware(TracedRequests)
@@ -87,8 +91,9 @@ def make_api(
     app.include_router(metrics_router())
 
     @app.get("/health/live", include_in_schema=False)
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
+    async def live() -> JSONResponse:
+        draining = app.state.draining
+        return JSONResponse({"status": "draining" if draining else "ok"}, 503 if draining else 200)
 
     @app.get("/health", include_in_schema=False)
     def health() -> JSONResponse:

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from shared.http.replicas import base_of, open_client
+
 
 class OwnerAway(Exception):
     """The owner could not be asked; it says nothing about the thing."""
@@ -12,9 +14,10 @@ class OwnerAway(Exception):
 class Owner:
     """The internal door of another service: `GET {url}/internal/{path}` with the service token."""
 
-    def __init__(self, url: str, service_token: str) -> None:
-        self._client = httpx.Client(
-            base_url=url,
+    def __init__(self, address: str, service_token: str) -> None:
+        self._client = open_client(
+            address,
+            base_url=base_of(address),
             headers={"X-Service-Token": service_token},
             timeout=httpx.Timeout(3, connect=2),
             limits=httpx.Limits(max_connections=20),

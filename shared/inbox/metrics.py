@@ -6,17 +6,18 @@ import httpx
 import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from shared.http.replicas import base_of, open_client
 from shared.inbox import store
 from shared.inbox.store import Cursor
 from shared.metrics.scrape import Read, gauge
 
 
 def feed_metrics(engine: sa.Engine, feeds: Mapping[str, str], service_token: str) -> Read:
-    """Position, lag and age of the oldest unread row of each feed; `feeds` maps a source to its base URL.
+    """Position, lag and age of the oldest unread row of each feed; `feeds` maps a source to its address.
 
     The age is told by the publisher's database clock. A publisher that is away is left out.
     """
-    client = httpx.Client(timeout=1.0, headers={"X-Service-Token": service_token})
+    client = open_client(*feeds.values(), timeout=1.0, headers={"X-Service-Token": service_token})
 
     def read() -> Iterable[Metric]:
         position = _family("dicoevent_feed_position", "Up to where a publisher's feed was taken in.")
@@ -27,7 +28,7 @@ def feed_metrics(engine: sa.Engine, feeds: Mapping[str, str], service_token: str
             cursors = {source: store.cursor_of(connection, source) for source in feeds}
         for source, cursor in cursors.items():
             position.add_metric([source], cursor.position)
-            page = _next_page(client, feeds[source], cursor)
+            page = _next_page(client, base_of(feeds[source]), cursor)
             if page is not None:
                 lag.add_metric([source], page["head"] - page["after"])
                 age.add_metric([source], page["oldest_age_seconds"])

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.http.replicas import base_of, open_client
 from shared.inbox import store
 from shared.inbox.receiver import Receiver
 from shared.inbox.store import Cursor
@@ -22,7 +23,7 @@ GAP_SECONDS = 0.5
 
 
 class FeedReader(threading.Thread):
-    """`feeds` maps a source (`/tickets`) to its API's base URL. Wakes itself every `interval` seconds."""
+    """`feeds` maps a source (`/tickets`) to its API's address. Wakes itself every `interval` seconds."""
 
     def __init__(
         self, engine: Engine, feeds: Mapping[str, str], service_token: str, interval: float = 10.0
@@ -45,7 +46,8 @@ class FeedReader(threading.Thread):
         self._wake.set()
 
     def run(self) -> None:
-        with httpx.Client(timeout=httpx.Timeout(10, connect=2), headers=self._headers) as client:
+        patience = httpx.Timeout(10, connect=2)
+        with open_client(*self._feeds.values(), timeout=patience, headers=self._headers) as client:
             while not self._stop_asked.is_set():
                 unread = [source for source in self._feeds if not self._read(client, source)]
                 self._rest(1.0 if unread else self._interval)
@@ -110,7 +112,7 @@ class FeedReader(threading.Thread):
 
     def _page(self, client: httpx.Client, source: str, cursor: Cursor) -> dict:
         query: dict[str, str | int] = {"after": cursor.position, "limit": BATCH, "last": cursor.last_id}
-        answer = client.get(f"{self._feeds[source]}/internal/feed", params=query)
+        answer = client.get(f"{base_of(self._feeds[source])}/internal/feed", params=query)
         # A publisher of the version before this one tells neither.
         return {"known": True, "lowest": 0, **answer.raise_for_status().json()}
 

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from shared.auth import BearerNeeded, BearerTaken
-from shared.http import make_api, problems
+from shared.http import make_api, problems, read_drain
+from shared.settings import SettingError
 
 JSON = {"Content-Type": "application/json"}
 
@@ -137,3 +138,22 @@ def test_the_document_tells_calls_that_need_a_token_from_those_that_take_one(cli
     assert document["paths"]["/things"]["post"]["security"] == [{"bearer": []}]
     assert document["paths"]["/things"]["get"]["security"] == [{}, {"bearer": []}]
     assert list(document["components"]["securitySchemes"]) == ["bearer"]
+
+
+def test_a_process_that_drains_answers_everything_but_keeps_no_connection_and_says_so() -> None:
+    app = make_api("x", {})
+    app.get("/thing")(lambda: "still here")
+    client = TestClient(app)
+    assert "connection" not in client.get("/thing").headers
+    app.state.draining = True
+    answer = client.get("/thing")
+    assert (answer.status_code, answer.json(), answer.headers["connection"]) == (200, "still here", "close")
+    live = client.get("/health/live")
+    assert (live.status_code, live.json()) == (503, {"status": "draining"})
+    assert client.get("/health").status_code == 200
+
+
+def test_a_process_drains_for_five_seconds_unless_it_is_told_otherwise() -> None:
+    assert [read_drain({}), read_drain({"DRAIN_SECONDS": "0"})] == [5, 0]
+    with pytest.raises(SettingError, match="DRAIN_SECONDS"):
+        read_drain({"DRAIN_SECONDS": "soon"})

@@ -10,6 +10,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "fanout": ("tests.bench.fanout", "one event's reminders to all its holders"),
     "lateness": ("tests.bench.lateness", "many events due at the same second"),
     "old-rows": ("tests.bench.old_rows", "the engine's steps with an empty history and with a long one"),
+    "machines": ("tests.machines.bench", "several machines (network namespaces; root)"),
     "intake": ("tests.bench.intake", "orders by queue and by feed, beside a Celery task that does nothing"),
 }
 

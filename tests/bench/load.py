@@ -27,6 +27,7 @@ class Job:
     port: int
     seconds: float
     connections: Sequence[Sequence[str]]
+    host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def reader_name() -> str:
     return "wrk, one thread" if shutil.which("wrk") else "the asyncio client of tests/bench/load.py"
 
 
-def send(job: Job) -> Result:
-    """Runs a job in a process of its own."""
+def send(job: Job, prefix: Sequence[str] = ()) -> Result:
+    """Runs a job in a process of its own, whose command begins with `prefix`."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.load"],
+        [*prefix, sys.executable, "-m", "tests.bench.load"],
         input=json.dumps(asdict(job)),
         capture_output=True,
         text=True,
@@ -149,7 +150,7 @@ async def _run(job: Job) -> Result:
         ends.append(loop.create_future())
         client = _Connection([text.encode() for text in requests], started + job.seconds, ends[-1])
         clients.append(client)
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", job.port)
+        await loop.create_connection(lambda client=client: client, job.host, job.port)
     async with asyncio.timeout(job.seconds + LAST_ANSWERS_SECONDS):
         await asyncio.gather(*ends)
     seconds = time.perf_counter() - started

@@ -15,6 +15,7 @@ from infra.local.ports import choose
 from shared.testing import wait_until
 from tests.e2e.client import PASSWORD, ROOT, RunningSystem
 from tests.e2e.people import People, gathered
+from tests.watching.collector import Collector
 
 # Of the delivery process to its mail server: a kill -9 doubles at most one mail for each (RFC 1047).
 CONNECTIONS = 8
@@ -23,9 +24,10 @@ CONNECTIONS = 8
 class Installation(RunningSystem):
     """A running system in a data folder of this machine."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **variables: str) -> None:
         self.home = home
         self.port = choose(0, set())
+        self._variables = variables
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -38,6 +40,7 @@ class Installation(RunningSystem):
             "DELIVERY_LEASE_SECONDS": "3",
             "MAIL_MAX_CONNECTIONS": str(CONNECTIONS),
             "LOGIN_RATE_PER_MINUTE": "100000",
+            **self._variables,
             **variables,
         }
         return python(arguments, environment)
@@ -89,10 +92,18 @@ def python(arguments: tuple[str, ...], environment: dict[str, str]) -> subproces
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
+def collector() -> Iterator[Collector]:
+    """Where all processes of the installation send their traces, ten times a second."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def installation(collector: Collector) -> Iterator[Installation]:
+    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     with tempfile.TemporaryDirectory(prefix="dicoevent-e2e-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        system = Installation(Path(folder) / "home")
+        system = Installation(Path(folder) / "home", **traces)
         system.up()
         yield system
         system.down()

@@ -5,13 +5,16 @@ from datetime import timedelta
 import httpx
 import pytest
 import sqlalchemy as sa
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local.processes import PROGRAMS
+from services.notifications import metrics
+from shared.metrics import instruments
 from shared.testing import wait_until
 from tests.e2e.client import make_event, order
 from tests.e2e.conftest import Installation
-from tests.watching.names import expressions, metrics_of
+from tests.watching.names import expressions, labels_of, metrics_of
 
 pytestmark = pytest.mark.e2e
 
@@ -41,6 +44,33 @@ def test_every_metric_of_the_alerts_and_the_dashboard_is_exported(installation: 
             exported |= {family.name + suffix for suffix in suffixes.get(family.type, ("",))}
     used = {name for expression in expressions() for name in metrics_of(expression)}
     assert used - exported == set()
+
+
+def test_every_label_that_the_alerts_and_the_dashboard_expect_is_on_its_metric(
+    installation: Installation,
+) -> None:
+    labels: dict[str, set[str]] = {}
+    for program in PROGRAMS:
+        for family in text_string_to_metric_families(scrape(installation, program.metrics_port)):
+            for sample in family.samples:
+                labels.setdefault(sample.name, set()).update(sample.labels)
+    # What nothing was counted of yet shows no labels: what it will have, it says where it is made.
+    for name, declared in declared_labels().items():
+        labels.setdefault(name, declared)
+    wrong = {
+        (metric, label)
+        for expression in expressions()
+        for metric, expected in labels_of(expression).items()
+        for label in expected - labels.get(metric, set())
+    }
+    assert wrong == set()
+
+
+def declared_labels() -> dict[str, set[str]]:
+    """Sample name -> the labels of our counters."""
+    made = [value for module in (instruments, metrics) for value in vars(module).values()]
+    counters = [value for value in made if isinstance(value, Counter)]
+    return {f"{counter._name}_total": set(counter._labelnames) for counter in counters}
 
 
 def test_the_public_address_does_not_show_them(installation: Installation) -> None:

@@ -12,6 +12,11 @@ RULES = ROOT / "infra" / "prometheus" / "rules.yml"
 RULE_TESTS = ROOT / "infra" / "prometheus" / "rules_test.yml"
 DASHBOARD = ROOT / "infra" / "grafana" / "dashboard.json"
 
+# What Prometheus itself puts on every sample.
+OF_PROMETHEUS = {"job", "instance"}
+_SELECTED = re.compile(r"\b((?:dicoevent|process)_[a-z_]+)(?:\{([^}]*)\})?")
+_MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
+_GROUPED = re.compile(r"\bby\s*\(([^)]*)\)")
 _METRIC = re.compile(r"\b(?:dicoevent|process)_[a-z_]+")
 
 
@@ -31,3 +36,12 @@ def expressions() -> Iterator[str]:
 def metrics_of(expression: str) -> set[str]:
     """The names of our metrics, and of the client library's, in an expression."""
     return set(_METRIC.findall(expression))
+
+
+def labels_of(expression: str) -> dict[str, set[str]]:
+    """Our metric -> the labels that an expression expects of it, by matching them or by grouping."""
+    groups = {name.strip() for group in _GROUPED.findall(expression) for name in group.split(",")}
+    found: dict[str, set[str]] = {}
+    for metric, matchers in _SELECTED.findall(expression):
+        found.setdefault(metric, set()).update(_MATCHER.findall(matchers), groups - {""})
+    return {metric: labels - OF_PROMETHEUS for metric, labels in found.items()}

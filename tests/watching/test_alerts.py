@@ -3,10 +3,13 @@
 import shutil
 import subprocess
 import warnings
+from pathlib import Path
 
 import pytest
 import yaml
 
+from infra.local.processes import PROGRAMS
+from infra.local.prometheus import configuration
 from tests.watching.names import ROOT, RULE_TESTS, RULES, expressions, metrics_of, rules
 
 PROMTOOL = shutil.which("promtool")
@@ -30,6 +33,19 @@ def test_the_rules_are_valid() -> None:
 
 def test_the_configuration_is_valid_and_takes_the_rules() -> None:
     promtool("check", "config", str(RULES.with_name("prometheus.yml")))
+
+
+def test_the_configuration_for_one_machine_is_valid_and_has_every_process(tmp_path: Path) -> None:
+    chosen = {program.metrics_port: str(9101 + n) for n, program in enumerate(PROGRAMS)}
+    file = tmp_path / "prometheus.yml"
+    file.write_text(configuration(chosen))
+    promtool("check", "config", str(file))
+    jobs = yaml.safe_load(file.read_text())["scrape_configs"]
+    composed = yaml.safe_load(RULES.with_name("prometheus.yml").read_text())["scrape_configs"]
+    assert {job["job_name"] for job in jobs} == {job["job_name"] for job in composed}
+    assert [job["static_configs"][0]["targets"] for job in jobs] == [
+        [f"127.0.0.1:{chosen[program.metrics_port]}"] for program in PROGRAMS
+    ]
 
 
 def test_each_alert_fires_and_none_does_while_all_is_well() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from infra.local.status_facts import Facts, ProcessFacts, gather
+from infra.local.status_facts import Facts, ProcessFacts, gather, together
 from infra.local.status_screen import duration, render
 from tests.watching.names import ROOT
 
@@ -43,6 +43,21 @@ def test_it_fits_any_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [80, 100, 120, 140])
+def test_no_name_of_a_process_is_cut_off_however_long_the_other_column_is(width: int) -> None:
+    numbers = {"dicoevent_queue_messages": {("notifications.delivery",): 123456.0}}
+    numbers["dicoevent_outbox_unsent_messages"] = {(): 1234567.0}
+    numbers["dicoevent_outbox_oldest_unsent_age_seconds"] = {(): 93784.0}
+    numbers["dicoevent_relay_breaker_open"] = {(): 1.0}
+    processes = [
+        ProcessFacts(f"notifications-{name}", 1234567, 12345.0, 12, numbers)
+        for name in ("delivery", "consumer")
+    ]
+    text = screen(facts(*processes), width)
+    assert all(f"{process.name}   1234567" in text for process in processes), text
+    assert "1234567   1 d 2 h" in text, "a number is written out"
+
+
 def test_what_is_due_and_what_failed_are_told() -> None:
     due = [("Jazz [red]", "reminder", NOW + timedelta(minutes=20), 12)]
     text = screen(facts(WELL, due=due, failed=[(NOW, "failed", "550 no such user")]))
@@ -50,6 +65,14 @@ def test_what_is_due_and_what_failed_are_told() -> None:
     assert "20 min" in text
     assert "550 no such user" in text
     assert "1 min" in text
+
+
+def test_what_one_process_counted_is_not_hidden_by_another_that_counts_nothing() -> None:
+    delivery = {"dicoevent_delivery_results_total": {("accepted",): 7.0}, "up": {(): 1.0}}
+    beat = {"dicoevent_delivery_results_total": {("accepted",): 0.0}, "up": {(): float("nan")}}
+    expected = {"dicoevent_delivery_results_total": {("accepted",): 7.0}, "up": {(): 1.0}}
+    assert together([delivery, beat]) == expected
+    assert together([beat, delivery]) == expected
 
 
 def test_a_database_that_is_away_is_told() -> None:
