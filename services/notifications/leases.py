@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from services.notifications.model import Answer, Claim, Content, Result, State
+from services.notifications.recipients import TAKEN_BACK
 
 SWEEP_BATCH = 5000
 # From when a mail was due, or could first be sent.
@@ -28,18 +29,29 @@ class Taken:
     last: Place | None
 
 
-def expire(connection: sa.Connection, now: datetime) -> int:
-    """Gives up what waits and has become useless, a batch at a time; returns how many."""
-    return connection.execute(
-        sa.text(
-            "UPDATE deliveries SET state = 'expired', finished_at = :now,"
-            " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
-            " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
-            "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
-            "  FOR UPDATE SKIP LOCKED)"
-        ),
-        {"now": now, "limit": SWEEP_BATCH},
-    ).rowcount
+def expire(connection: sa.Connection, now: datetime) -> list[str | None]:
+    """Gives up what waits and has become useless, a batch at a time.
+
+    Returns for each the ticket whose order it was to confirm, if it was taken back while it was on the wire
+    and not accepted then: such a one is `suppressed` as others that were taken back.
+    """
+    gone = "reason = ANY(CAST(:taken_back AS text[]))"
+    return list(
+        connection.execute(
+            sa.text(
+                f"UPDATE deliveries SET state = CASE WHEN {gone} THEN 'suppressed' ELSE 'expired' END,"
+                " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END,"
+                # It may come back: withdrawing had set this to the moment.
+                f" useless_after = CASE WHEN {gone} AND kind IN ('reminder', 'manual', 'confirmation')"
+                "  THEN starts_at ELSE useless_after END, finished_at = :now"
+                " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
+                "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
+                "  FOR UPDATE SKIP LOCKED) RETURNING CASE WHEN state = 'suppressed' THEN"
+                "   coalesce(confirms, CASE WHEN kind = 'confirmation' THEN subject_id END) END"
+            ),
+            {"now": now, "limit": SWEEP_BATCH, "taken_back": list(TAKEN_BACK)},
+        ).scalars()
+    )
 
 
 def recover(connection: sa.Connection, now: datetime, resend_unknown: bool) -> int:
@@ -199,7 +211,7 @@ def _fail_unknown(connection: sa.Connection, ids: Iterable[int], now: datetime) 
 def mark_sending(
     connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta
 ) -> set[int]:
-    """Makes `sending` durable for those whose fence still holds; returns their ids.
+    """Makes `sending` durable for those whose fence still holds and that still help; returns their ids.
 
     The same call again, after a commit of which nobody knows, finds the same rows: nothing was sent yet.
     """
@@ -210,7 +222,7 @@ def mark_sending(
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "  AS mine(id, fence, attempts)"
             " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
-            " RETURNING d.id"
+            "  AND d.useless_after > :now RETURNING d.id"
         ),
         {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
     )
@@ -324,7 +336,7 @@ def accept_and_mark(
             "  FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "   AS mine(id, fence, attempts)"
             "  WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
-            "  RETURNING d.id)"
+            "   AND d.useless_after > clock_timestamp() + CAST(:offset AS interval) RETURNING d.id)"
             " SELECT id, true AS recorded, late FROM done UNION ALL SELECT id, false, NULL FROM marked"
         ),
         {
