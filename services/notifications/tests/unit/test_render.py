@@ -1,6 +1,7 @@
 """What a reminder says."""
 
 import re
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
@@ -12,7 +13,7 @@ from icalendar import Calendar
 
 from services.notifications.mail.compose import Composer
 from services.notifications.mail.render import LinkBase
-from services.notifications.mail.words import language, words_for
+from services.notifications.mail.words import LANGUAGES, TEMPLATES, language, words_for
 from services.notifications.model import Claim, Content
 from services.notifications.tests.unit.test_model import CLAIM
 
@@ -231,3 +232,17 @@ def test_every_mail_carries_the_event_for_a_calendar(claim: Claim) -> None:
     assert entry["SUMMARY"] == "Jazz"
     assert entry["STATUS"] == ("CANCELLED" if method == "CANCEL" else "CONFIRMED")
     assert ("DTEND" in entry) == ("DESCRIPTION" in entry) == (method == "PUBLISH")
+
+
+def test_both_languages_have_a_phrase_for_everything() -> None:
+    english, indonesian = (
+        tomllib.loads((TEMPLATES / "words" / f"{lang}.toml").read_text()) for lang in LANGUAGES
+    )
+
+    def shape(words: dict) -> dict:
+        return {
+            name: shape(said) if isinstance(said, dict) else sorted(re.findall(r"{\w+}", said))
+            for name, said in words.items()
+        }
+
+    assert shape(english) == shape(indonesian)
