@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from services.notifications.__main__ import MIGRATIONS
+from services.notifications.bootstrap import MIGRATIONS
 from services.notifications.tests.integration.conftest import World
 from shared.database import migrate
 from shared.testing import at_first_revision
