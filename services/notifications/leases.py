@@ -13,8 +13,7 @@ from services.notifications.model import Answer, Claim, Content, Result, State
 from services.notifications.recipients import TAKEN_BACK
 
 SWEEP_BATCH = 5000
-# From when a mail was due, or could first be sent.
-_LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
+_LATE = "CAST(extract(epoch FROM d.finished_at - d.due_at) AS float)"
 
 # A place in the order of what is due: (next_attempt_at, id).
 Place = tuple[datetime, int]

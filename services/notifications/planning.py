@@ -133,7 +133,7 @@ def _remind_late(
             Kind.REMINDER,
             schedules.minutes(lead),
             event.starts_at,
-            due_at=due,
+            due_at=now,
             confirms=confirms if nearest else None,
             covered=not nearest,
         )
@@ -183,7 +183,8 @@ def _expand_reminder(
         Kind(schedule.kind),
         schedule.lead_minutes,
         schedule.starts_at,
-        schedule.due_at,
+        # One that was armed late could not be sent before; one that was expanded late could.
+        max(schedule.due_at, schedule.armed_at or schedule.due_at),
         schedule.edition,
         covered=automatic and nearest_due(schedule.starts_at, leads, now) not in (lead, None),
         late=automatic and schedule.armed_at is not None and schedule.armed_at > schedule.due_at,

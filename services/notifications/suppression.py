@@ -151,7 +151,13 @@ def _revive(connection: sa.Connection, reason: str, now: datetime, *where: sa.Co
             ~covered,
             *where,
         )
-        .values(state=State.PENDING, reason="", next_attempt_at=now, finished_at=None)
+        .values(
+            state=State.PENDING,
+            reason="",
+            next_attempt_at=now,
+            finished_at=None,
+            due_at=sa.func.greatest(deliveries.c.due_at, now),
+        )
         .returning(deliveries.c.holder_id)
     ).scalars()
     if holders_back := sorted(set(revived)):

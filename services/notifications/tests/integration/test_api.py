@@ -178,3 +178,25 @@ def test_a_reminders_text_never_says_more_than_the_time_that_is_left(desk: Desk,
     desk.world.deliver()
     text = desk.world.server.mails[0].get_body(("plain",)).get_content()
     assert re.search(r"starts in 1 hour 53 minutes", text)
+
+
+def test_a_mail_that_could_not_make_it_shows_in_the_ledger_as_a_miss(desk: Desk, held: dict) -> None:
+    desk.world.later(timedelta(hours=3, minutes=1))
+    desk.world.deliver()
+    ledger = desk.get(EVENT, desk.organizer)
+    assert ledger["counts"] == {"expired": 3}
+    assert {(d["state"], d["reason"]) for d in ledger["deliveries"]} == {("expired", "the event had started")}
+    assert ledger["punctuality"] == {"p50": None, "p95": None, "max": None}
+
+
+def test_punctuality_counts_downtime_and_not_that_somebody_ordered_late(desk: Desk, held: dict) -> None:
+    desk.world.later(timedelta(hours=1, minutes=30))
+    desk.world.deliver()
+    late = desk.get(EVENT)["punctuality"]
+    assert 1800 <= late["p50"] <= late["p95"] <= late["max"] < 1900
+    for n in (4, 5, 6, 7, 8):
+        desk.world.order(holder=f"h{n}", organizer_id="boss", name="Jazz", starts_in=timedelta(minutes=90))
+    desk.world.order(event="new", holder="h4", organizer_id="boss", starts_in=timedelta(minutes=30))
+    desk.world.deliver()
+    assert desk.get(EVENT)["punctuality"]["p50"] < 100
+    assert desk.get("/api/notifications/events/new")["punctuality"]["max"] < 100
