@@ -16,6 +16,7 @@ from services.notifications.tests.integration.conftest import World
 HOUR = timedelta(hours=1)
 CONFIRMED = "Your ticket for Malam Jazz di Kota Tua"
 LATER = "451 4.3.0 later"
+REFUSED = Answer(451, "4.3.0 later")
 
 
 @pytest.fixture
@@ -46,33 +47,33 @@ def unsubscribe(shop: World, message: dict) -> None:
     subscribe(shop, "all")
 
 
+def answer_meanwhile(shop: World, change: Callable[[World, dict], None], message: dict, said: Answer) -> None:
+    """The change comes while what is due is on the wire; then the relay answers."""
+    shop.plan()
+    rounds, claims = Rounds(shop.engine, shop.settings), shop.claim()
+    assert rounds.turn([], claims) == {claim.id for claim in claims}
+    change(shop, message)
+    rounds.turn([(claim, said) for claim in claims], [])
+
+
 @pytest.mark.parametrize("change", [unsubscribe, move, take_lead_away])
 @pytest.mark.parametrize("on_the_wire", [False, True], ids=["waiting", "on the wire"])
 def test_what_ends_a_reminder_that_was_to_confirm_leaves_a_plain_confirmation(
     shop: World, change: Callable[[World, dict], None], on_the_wire: bool
 ) -> None:
     message = shop.order(organizer_id="boss", starts_in=HOUR)
-    shop.plan()
-    rounds = Rounds(shop.engine, shop.settings)
-    claims = shop.claim()
     if on_the_wire:
-        assert rounds.turn([], claims)
-    change(shop, message)
-    if on_the_wire:
-        rounds.turn([(claim, Answer(451, LATER)) for claim in claims], [])
+        answer_meanwhile(shop, change, message, REFUSED)
+    else:
+        change(shop, message)
     for _ in range(2):
         shop.deliver()
     assert shop.subjects() == [CONFIRMED]
 
 
 def test_a_reminder_that_was_taken_while_its_holder_unsubscribed_has_confirmed_his_order(shop: World) -> None:
-    shop.order(organizer_id="boss", starts_in=HOUR)
-    shop.plan()
-    rounds = Rounds(shop.engine, shop.settings)
-    claims = shop.claim()
-    rounds.turn([], claims)
-    subscribe(shop, "all")
-    rounds.turn([(claim, Answer(250, "taken")) for claim in claims], [])
+    message = shop.order(organizer_id="boss", starts_in=HOUR)
+    answer_meanwhile(shop, unsubscribe, message, Answer(250, "taken"))
     shop.deliver()
     assert shop.subjects() == []
     assert [row[2] for row in shop.story()] == ["accepted"]
@@ -99,13 +100,8 @@ def test_who_comes_back_after_his_order_was_confirmed_gets_a_plain_reminder(shop
 
 def test_who_unsubscribes_while_his_reminder_is_on_the_wire_and_comes_back_is_reminded(shop: World) -> None:
     shop.settings = replace(shop.settings, confirm_orders=False)
-    shop.order(organizer_id="boss", starts_in=HOUR)
-    shop.plan()
-    rounds = Rounds(shop.engine, shop.settings)
-    claims = shop.claim()
-    rounds.turn([], claims)
-    subscribe(shop, "all")
-    rounds.turn([(claim, Answer(451, LATER)) for claim in claims], [])
+    message = shop.order(organizer_id="boss", starts_in=HOUR)
+    answer_meanwhile(shop, unsubscribe, message, REFUSED)
     shop.deliver()
     assert [row[2:] for row in shop.story()] == [("suppressed", UNSUBSCRIBED)]
     subscribe(shop, "none")
@@ -128,12 +124,7 @@ def test_a_reminder_that_waits_hands_its_confirmation_on_to_the_nearer_one(shop:
 def test_a_move_and_a_move_back_remind_whom_the_relay_refused_meanwhile(shop: World) -> None:
     shop.settings = replace(shop.settings, confirm_orders=False)
     message = shop.order(starts_in=HOUR)
-    shop.plan()
-    rounds = Rounds(shop.engine, shop.settings)
-    claims = shop.claim()
-    rounds.turn([], claims)
-    move(shop, message)
-    rounds.turn([(claim, Answer(451, LATER)) for claim in claims], [])
+    answer_meanwhile(shop, move, message, REFUSED)
     shop.deliver()
     shop.change(message, 3)
     shop.deliver()
