@@ -106,7 +106,7 @@ def test_no_text_in_any_place_of_any_mail_makes_a_second_recipient_or_breaks_a_h
             shop.later(timedelta(days=9, hours=-2))
         elif kind == "reminder":
             for message in messages.values():
-                place = f"x {message['data']['event']['location'][1:]}"
+                place = f"x {message['data']['event']['location'][2:]}"
                 shop.change(message, 2, starts_in=timedelta(days=3), location=place)
             shop.later(timedelta(seconds=61))
         elif kind == "moved":
