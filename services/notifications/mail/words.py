@@ -56,6 +56,8 @@ def start_in_words(starts_at: datetime, timezone: str, lang: str) -> str:
 
     local = starts_at.astimezone(ZoneInfo(timezone))
     short = get_timezone_name(local, width="short", locale=lang)
+    if short[:1] in "+-":
+        short = f"{local:%z}"[:5]  # Babel says -0430 for -03:30
     return f"{day_and_time(starts_at, timezone, lang)} ({timezone}, {short})"
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.notifications.mail.words import day_and_time, start_in_words
@@ -43,6 +43,7 @@ def test_a_lead_time_is_real_time_whatever_the_clocks_of_the_zone_do(
     assert remaining_minutes(local, due) == minutes
 
 
+@example(NOW, "America/St_Johns", "en")
 @given(INSTANTS, ZONES, st.sampled_from(["en", "id"]))
 def test_the_text_tells_the_wall_clock_of_the_place_at_the_start(
     start: datetime, zone: str, lang: str
