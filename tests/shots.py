@@ -45,10 +45,19 @@ MAILS = {
     "reminder-of-an-order": replace(CLAIM, confirms="t1"),
     "confirmation": replace(CLAIM, kind="confirmation", subject_id="t1", codes=CLAIM.codes[:1]),
     "moved": replace(CLAIM, kind="moved", known=KNOWN),
+    "new-place": replace(CLAIM, kind="moved", known=replace(KNOWN, starts_at=CLAIM.starts_at)),
     "takes-place": replace(CLAIM, kind="moved", known=replace(KNOWN, status="cancelled")),
     "cancelled": replace(CLAIM, kind="cancelled", known=KNOWN),
-    "long": replace(CLAIM, event_name="Malamjazzdikotatua" * 9, location="Taman " * 60, note="w" * 400),
+    "long": replace(
+        CLAIM,
+        event_name="Malamjazzdikotatua" * 9,
+        location="Taman " * 60,
+        note="w" * 400,
+        codes=tuple(f"K7WQ2M{n:04}" for n in range(200)),
+    ),
 }
+# In pixels: what a picture shows.
+HEIGHT, LONG_HEIGHT = 1000, 4000
 SENDER, LINKS = "DicoEvent <reminders@dicoevent.example>", LinkBase("http://127.0.0.1:8000", "secret")
 
 
@@ -67,20 +76,20 @@ def html_of(claim: Claim) -> str:
     return html
 
 
-def shoot(html: str, picture: Path, width: int, dark: bool) -> None:
+def shoot(html: str, picture: Path, width: int, height: int, dark: bool) -> None:
     """One picture of a page. Chromium's window is never narrower than 500: a frame is."""
     page = picture.with_suffix(".html")
     inner = picture.with_suffix(".mail.html")
     inner.write_text(html, encoding="utf-8")
     page.write_text(
         f'<html style="color-scheme:{"dark" if dark else "light"}"><body style="margin:0">'
-        f'<iframe src="{inner.name}" style="border:0;width:{width}px;height:1000px"></iframe>',
+        f'<iframe src="{inner.name}" style="border:0;width:{width}px;height:{height}px"></iframe>',
         encoding="utf-8",
     )
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     command = [
         "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--allow-file-access-from-files", scheme, f"--window-size={max(width, 500)},1000",
+        "--allow-file-access-from-files", scheme, f"--window-size={max(width, 500)},{height}",
         f"--screenshot={picture}", page.absolute().as_uri(),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -101,7 +110,7 @@ def main(arguments: list[str]) -> int:
             for width in (320, 800):
                 for dark in (False, True):
                     picture = folder / f"{name}-{lang}-{width}-{'dark' if dark else 'light'}.png"
-                    shoot(html, picture, width, dark)
+                    shoot(html, picture, width, LONG_HEIGHT if name == "long" else HEIGHT, dark)
                     sys.stdout.write(f"{picture}\n")
     return 0
 

@@ -10,6 +10,8 @@ RETRY_MINUTES = (1, 2, 5, 10, 20)
 # A last attempt shortly before a mail becomes useless is better than none.
 _LAST_MOMENT = timedelta(seconds=30)
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+# RFC 3463 3.2: the recipient's address is wrong. 5.1.7 and 5.1.8 blame our own, 5.1.0 may blame either.
+_NO_SUCH_ADDRESS = frozenset(("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"))
 _THROTTLING = re.compile(
     r"throttl|rate.?limit|too (many|fast)|slow(ing)? down|(sending|message|connection) (rate|limit)", re.I
 )
@@ -47,7 +49,7 @@ def decide(answer: Answer, claim: Claim, now: datetime, max_attempts: int, resen
     if answer.permanent:
         code = enhanced_code(answer)
         return Result(
-            State.FAILED, None, answer, suppress=code.startswith("5.1."), pause=code.startswith("5.7.")
+            State.FAILED, None, answer, suppress=code in _NO_SUCH_ADDRESS, pause=code.startswith("5.7.")
         )
     if answer.unknown and not resend_unknown:
         return Result(State.UNKNOWN, None, answer)

@@ -115,8 +115,8 @@ def change_subscription(
         store.notify(connection)
     else:
         organizer_id = "" if wanted == "all" else link.organizer_id
-        for ticket_id in suppression.unsubscribe(connection, link.holder_id, organizer_id, now):
-            planning.confirm_order(connection, ticket_id, rules.clock_offset)
+        unconfirmed = suppression.unsubscribe(connection, link.holder_id, organizer_id, now)
+        planning.confirm_orders(connection, unconfirmed, rules.clock_offset)
 
 
 def subscription(connection: sa.Connection, link: UnsubscribeLink) -> dict[str, Any]:

@@ -213,12 +213,23 @@ class Courier:
             log.warning("delivery.not_given_back", deliveries=len(claims))  # their lease ends by itself
 
     async def _hold(self) -> None:
-        """Renews the leases of what is in hand or on the wire, in thirds of the lease."""
+        """Renews the leases of what is in hand or on the wire, in thirds of the lease.
+
+        What lay in hand since the last time goes back: the remaining time that it tells would not be true.
+        """
+        old: set[int] = set()
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            stale = [claim for claim in self._hand if claim.id in old]
+            if stale:
+                self._hand = deque(claim for claim in self._hand if claim.id not in old)
+                await self._give_up(stale)
+                self._front.rewind()
+                self._arrived()
             mine = [*self._hand, *self._on_wire.values()]
             if mine:
                 await self._database(self._rounds.renew, mine)
+            old = {claim.id for claim in self._hand}
 
     # -- a turn --------------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class MessageHandlers:
 
     def user_changed(self, connection: sa.Connection, data: UserData, envelope: Envelope) -> None:
         if projections.apply_holder(connection, data, max(envelope.sequence, data.version)):
+            recipients.claim_anew(connection, data.id)
             suppression.revive_address(connection, data.email, self.now(connection))
 
     def user_deleted(self, connection: sa.Connection, data: UserGone, envelope: Envelope) -> None:
@@ -125,7 +126,9 @@ class MessageHandlers:
             planning.follow_event(connection, change, self.rules, now)
 
     def _lost(self, connection: sa.Connection, event_id: str, holder_id: str, now: datetime) -> None:
-        if not projections.holds_ticket(connection, event_id, holder_id):
+        if projections.holds_ticket(connection, event_id, holder_id):
+            recipients.claim_anew(connection, holder_id, event_id)
+        else:
             recipients.withdraw_holder(connection, holder_id, event_id, recipients.TICKET_GONE, now)
 
     def _follow_order(self, connection: sa.Connection, data: TicketOrdered, confirm: bool) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.notifications.model import Claim, Content, Result, State
+from services.notifications.recipients import TAKEN_BACK
 
 SWEEP_BATCH = 5000
-# From when a mail was due, or could first be sent.
-LATE = "CAST(extract(epoch FROM d.finished_at - greatest(d.due_at, d.created_at)) AS float)"
+LATE = "CAST(extract(epoch FROM d.finished_at - d.due_at) AS float)"
 # What taking a delivery `d` fixes, with the projections `h` and `e` beside it. While it is frozen a copy may
 # be out there: then nothing of it changes.
 TAKEN = (
@@ -53,18 +53,29 @@ class Taken:
     last: Place | None
 
 
-def expire(connection: sa.Connection, now: datetime) -> int:
-    """Gives up what waits and has become useless, a batch at a time; returns how many."""
-    return connection.execute(
-        sa.text(
-            "UPDATE deliveries SET state = 'expired', finished_at = :now,"
-            " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END"
-            " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
-            "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
-            "  FOR UPDATE SKIP LOCKED)"
-        ),
-        {"now": now, "limit": SWEEP_BATCH},
-    ).rowcount
+def expire(connection: sa.Connection, now: datetime) -> list[str | None]:
+    """Gives up what waits and has become useless, a batch at a time.
+
+    Returns for each the ticket whose order it was to confirm, if it was taken back while it was on the wire
+    and not accepted then: such a one is `suppressed` as others that were taken back.
+    """
+    gone = "reason = ANY(CAST(:taken_back AS text[]))"
+    return list(
+        connection.execute(
+            sa.text(
+                f"UPDATE deliveries SET state = CASE WHEN {gone} THEN 'suppressed' ELSE 'expired' END,"
+                " reason = CASE WHEN reason = '' THEN 'the event had started' ELSE reason END,"
+                # It may come back: withdrawing had set this to the moment.
+                f" useless_after = CASE WHEN {gone} AND kind IN ('reminder', 'manual', 'confirmation')"
+                "  THEN starts_at ELSE useless_after END, finished_at = :now"
+                " WHERE id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'retry')"
+                "  AND finished_at IS NULL AND useless_after <= :now ORDER BY useless_after LIMIT :limit"
+                "  FOR UPDATE SKIP LOCKED) RETURNING CASE WHEN state = 'suppressed' THEN"
+                "   coalesce(confirms, CASE WHEN kind = 'confirmation' THEN subject_id END) END"
+            ),
+            {"now": now, "limit": SWEEP_BATCH, "taken_back": list(TAKEN_BACK)},
+        ).scalars()
+    )
 
 
 def recover(connection: sa.Connection, now: datetime, resend_unknown: bool) -> int:
@@ -198,7 +209,7 @@ def fail_unknown(connection: sa.Connection, ids: Iterable[int], now: datetime) -
 def mark_sending(
     connection: sa.Connection, claims: Sequence[Claim], now: datetime, lease: timedelta
 ) -> set[int]:
-    """Makes `sending` durable for those whose fence still holds; returns their ids.
+    """Makes `sending` durable for those whose fence still holds and that still help; returns their ids.
 
     The same call again, after a commit of which nobody knows, finds the same rows: nothing was sent yet.
     """
@@ -209,7 +220,7 @@ def mark_sending(
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:attempts AS int[]))"
             "  AS mine(id, fence, attempts)"
             " WHERE d.id = mine.id AND d.fence = mine.fence AND d.state IN ('claimed', 'sending')"
-            " RETURNING d.id"
+            "  AND d.useless_after > :now RETURNING d.id"
         ),
         {**_fences(claims), "attempts": [c.attempts for c in claims], "until": now + lease, "now": now},
     )

@@ -121,9 +121,8 @@ def _punctuality(connection: sa.Connection, event_id: str) -> dict[str, float | 
     row = connection.execute(
         sa.text(
             "SELECT percentile_cont(ARRAY[0.5, 0.95, 1]) WITHIN GROUP (ORDER BY"
-            " extract(epoch FROM finished_at - greatest(due_at, first_possible))) AS late FROM ("
-            "  SELECT due_at, finished_at, created_at AS first_possible FROM deliveries"
-            "  WHERE event_id = :event AND state = 'accepted' AND kind <> 'test') AS sent"
+            " extract(epoch FROM finished_at - due_at)) AS late"
+            " FROM deliveries WHERE event_id = :event AND state = 'accepted' AND kind <> 'test'"
         ),
         {"event": event_id},
     ).one()

@@ -48,7 +48,8 @@ CROSS JOIN LATERAL (SELECT
         ELSE '' END AS reason) AS judged
 ON CONFLICT (event_id, kind, lead_minutes, starts_at, holder_id, edition, subject_id)
 DO UPDATE SET state = excluded.state, reason = excluded.reason, next_attempt_at = excluded.next_attempt_at,
-    finished_at = excluded.finished_at, confirms = excluded.confirms, useless_after = excluded.useless_after
+    finished_at = excluded.finished_at, confirms = excluded.confirms, due_at = excluded.due_at,
+    useless_after = excluded.useless_after
 WHERE deliveries.state = 'suppressed' AND deliveries.reason = ANY(:reversible)
 """
 

@@ -36,10 +36,9 @@ def follow_event(connection: sa.Connection, change: Change, rules: ReminderSetti
     """Brings schedules, waiting mails and notices of an event that changed in line with it."""
     event = change.after
     if event.takes_place:
-        orphans = _arm(connection, event, rules, now)
+        unconfirmed = _arm(connection, event, rules, now)
         recipients.withdraw_kind(connection, event.id, [Kind.CANCELLED], recipients.EVENT_MOVED, now)
-        for holder_id, ticket_id in orphans:
-            follow_order(connection, event, holder_id, ticket_id, rules.clock_offset)
+        confirm_orders(connection, unconfirmed, rules.clock_offset)
     else:
         schedules.supersede(connection, event.id, but=None)
         recipients.withdraw_reminders(connection, event.id, recipients.EVENT_OFF, now)
@@ -59,18 +58,16 @@ def arm_new(
         store.notify(connection)
 
 
-def _arm(
-    connection: sa.Connection, event: EventFacts, rules: ReminderSettings, now: datetime
-) -> list[tuple[str, str]]:
+def _arm(connection: sa.Connection, event: EventFacts, rules: ReminderSettings, now: datetime) -> list[str]:
     leads = leads_of(event, rules.lead)
     schedules.supersede(connection, event.id, but=event.starts_at)
-    orphans = recipients.withdraw_reminders(
+    moved = recipients.withdraw_reminders(
         connection, event.id, recipients.EVENT_MOVED, now, but=event.starts_at
     )
     schedules.arm_reminders(connection, event, leads, now)
-    recipients.withdraw_leads(connection, event, [schedules.minutes(lead) for lead in leads], now)
+    gone = recipients.withdraw_leads(connection, event, [schedules.minutes(lead) for lead in leads], now)
     recipients.move_confirmations(connection, event)
-    return orphans
+    return moved + gone
 
 
 def _announce(connection: sa.Connection, change: Change, rules: ReminderSettings, now: datetime) -> None:
@@ -119,12 +116,17 @@ def follow_order(
     store.notify(connection)
 
 
-def confirm_order(connection: sa.Connection, ticket_id: str, offset: timedelta) -> None:
-    """Confirms an order whose reminder was to do so and will not come."""
-    holding = projections.holding_of(connection, ticket_id)
-    event = projections.find_event(connection, holding[0]) if holding else None
-    if holding is not None and event is not None:
-        follow_order(connection, event, holding[1], ticket_id, offset)
+def confirm_orders(connection: sa.Connection, ticket_ids: Sequence[str], offset: timedelta) -> None:
+    """Confirms orders whose mail will not come: by another reminder that waits for the holder, or plainly."""
+    if ticket_ids:
+        recipients.stop_confirming(connection, ticket_ids)
+    for ticket_id in ticket_ids:
+        holding = projections.holding_of(connection, ticket_id)
+        event = projections.find_event(connection, holding[0]) if holding else None
+        if holding is None or event is None or recipients.is_confirmed(connection, ticket_id):
+            continue
+        if not recipients.let_confirm(connection, event.id, holding[1], ticket_id):
+            follow_order(connection, event, holding[1], ticket_id, offset)
 
 
 def _remind_late(
@@ -148,7 +150,7 @@ def _remind_late(
             Kind.REMINDER,
             schedules.minutes(lead),
             event.starts_at,
-            due_at=due,
+            due_at=now,
             confirms=confirms if nearest else None,
             covered=not nearest,
         )
@@ -183,25 +185,27 @@ def _expand_some(connection: sa.Connection, rules: ReminderSettings) -> tuple[in
         schedule = schedules.claim_due(connection, now)
         if schedule is None:
             break
-        holders += expand(connection, schedule, now)
+        holders += expand(connection, schedule, now, rules.clock_offset)
         count += 1
     if count:
         store.notify(connection)
     return count, holders
 
 
-def expand(connection: sa.Connection, schedule: sa.Row, now: datetime) -> int:
+def expand(connection: sa.Connection, schedule: sa.Row, now: datetime, offset: timedelta) -> int:
     """Makes the deliveries of the next holders of a claimed schedule; returns how many holders that were."""
     if Kind(schedule.kind).is_notice:
         holders = _expand_notice(connection, schedule, now)
     else:
         holders = recipients.next_holders(connection, schedule, EXPANSION_BATCH)
-        _expand_reminder(connection, schedule, holders, now)
+        _expand_reminder(connection, schedule, holders, now, offset)
     schedules.move_on(connection, schedule, holders[-1] if len(holders) == EXPANSION_BATCH else None)
     return len(holders)
 
 
-def _expand_reminder(connection: sa.Connection, schedule: sa.Row, holders: list[str], now: datetime) -> None:
+def _expand_reminder(
+    connection: sa.Connection, schedule: sa.Row, holders: list[str], now: datetime, offset: timedelta
+) -> None:
     event = projections.find_event(connection, schedule.event_id)
     if not holders or event is None:
         return
@@ -212,14 +216,16 @@ def _expand_reminder(connection: sa.Connection, schedule: sa.Row, holders: list[
         Kind(schedule.kind),
         schedule.lead_minutes,
         schedule.starts_at,
-        schedule.due_at,
+        # One that was armed late could not be sent before; one that was expanded late could.
+        max(schedule.due_at, schedule.armed_at or schedule.due_at),
         schedule.edition,
         covered=automatic and nearest_due(schedule.starts_at, leads, now) not in (lead, None),
         late=automatic and schedule.armed_at is not None and schedule.armed_at > schedule.due_at,
     )
-    if any(longer > lead for longer in leads):
-        recipients.withdraw_covered(connection, schedule, holders, now)
+    longer = any(other > lead for other in leads)
+    unconfirmed = recipients.withdraw_covered(connection, schedule, holders, now) if longer else []
     mailings.add(connection, mailing, holders, now)
+    confirm_orders(connection, unconfirmed, offset)
 
 
 def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -> list[str]:

@@ -15,19 +15,22 @@ LEAD_GONE = "lead time taken away"
 COVERED = "covered by a reminder nearer to the start"
 UNSUBSCRIBED, UNREACHABLE = "unsubscribed", "address on the suppression list"
 PERSON_GONE = "the person was deleted"
-REVERSIBLE = (TICKET_GONE, EVENT_MOVED, EVENT_OFF, LEAD_GONE, UNSUBSCRIBED, UNREACHABLE)
+JOINED = "the reminder confirms the order"
+REVERSIBLE = (TICKET_GONE, EVENT_MOVED, EVENT_OFF, LEAD_GONE, UNSUBSCRIBED, UNREACHABLE, JOINED)
+TAKEN_BACK = (*REVERSIBLE, COVERED, PERSON_GONE)
+_CONFIRM_NOTHING = (*REVERSIBLE, COVERED)
 _WAITING = (State.PENDING, State.RETRY, State.CLAIMED)
 
 
 def withdraw(
     connection: sa.Connection, reason: str, now: datetime, *where: sa.ColumnElement[bool]
-) -> list[tuple[str, str]]:
-    """Takes back what waits; returns (holder, ticket) of reminders that would have confirmed an order.
+) -> list[str]:
+    """Takes back what waits; returns the tickets whose orders such reminders would have confirmed.
 
     What is on the wire now cannot be taken back, but will not be sent again.
     """
     # The new fence takes a claimed delivery out of its worker's hands.
-    rows = connection.execute(
+    confirmed = connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.state.in_(_WAITING), *where)
         .values(
@@ -37,28 +40,31 @@ def withdraw(
             lease_until=None,
             finished_at=now,
         )
-        .returning(deliveries.c.holder_id, deliveries.c.confirms)
-    ).all()
+        .returning(deliveries.c.confirms)
+    ).scalars()
+    orders = [ticket_id for ticket_id in confirmed if ticket_id]
     connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.state == State.SENDING, *where)
         .values(useless_after=now, reason=reason)
     )
-    return [(row.holder_id, row.confirms) for row in rows if row.confirms]
+    return orders
 
 
 def withdraw_reminders(
     connection: sa.Connection, event_id: str, reason: str, now: datetime, but: datetime | None = None
-) -> list[tuple[str, str]]:
-    """Takes back the reminders of an event, except those for the start `but`."""
+) -> list[str]:
+    """Takes back the reminders of an event but those for the start `but`; returns what `withdraw` does."""
     reminders = deliveries.c.kind.in_((Kind.REMINDER, Kind.MANUAL))
     other = deliveries.c.starts_at != but if but is not None else sa.true()
     return withdraw(connection, reason, now, deliveries.c.event_id == event_id, reminders, other)
 
 
-def withdraw_leads(connection: sa.Connection, event: EventFacts, kept: Sequence[int], now: datetime) -> None:
-    """Takes back what waits of lead times that an event has no more."""
-    withdraw(
+def withdraw_leads(
+    connection: sa.Connection, event: EventFacts, kept: Sequence[int], now: datetime
+) -> list[str]:
+    """Takes back what waits of lead times that an event has no more; returns the orders left unconfirmed."""
+    return withdraw(
         connection,
         LEAD_GONE,
         now,
@@ -77,9 +83,9 @@ def withdraw_kind(
 
 def withdraw_covered(
     connection: sa.Connection, schedule: sa.Row, holders: Sequence[str], now: datetime
-) -> None:
-    """Takes back longer-lead reminders that still wait when a nearer one goes out."""
-    withdraw(
+) -> list[str]:
+    """Takes back longer-lead reminders that wait when a nearer one goes out; returns what `withdraw` does."""
+    return withdraw(
         connection,
         COVERED,
         now,
@@ -96,7 +102,7 @@ def withdraw_ticket(connection: sa.Connection, ticket_id: str, now: datetime) ->
     withdraw(connection, TICKET_GONE, now, deliveries.c.subject_id == ticket_id)
     connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.confirms == ticket_id, deliveries.c.state.in_(_WAITING))
+        .where(deliveries.c.confirms == ticket_id, deliveries.c.state.in_((*_WAITING, State.SENDING)))
         .values(confirms=None)
     )
 
@@ -109,6 +115,18 @@ def withdraw_holder(
     if event_id is not None:
         where += [deliveries.c.event_id == event_id, deliveries.c.kind != Kind.CANCELLED]
     withdraw(connection, reason, now, *where)
+
+
+def claim_anew(connection: sa.Connection, holder_id: str, event_id: str | None = None) -> None:
+    """Takes what is claimed for a person out of its worker's hands: it says what was true at the claim."""
+    mine = [deliveries.c.holder_id == holder_id, deliveries.c.state == State.CLAIMED]
+    if event_id is not None:
+        mine.append(deliveries.c.event_id == event_id)
+    connection.execute(
+        sa.update(deliveries)
+        .where(*mine)
+        .values(state=State.PENDING, fence=deliveries.c.fence + 1, lease_until=None)
+    )
 
 
 def move_confirmations(connection: sa.Connection, event: EventFacts) -> None:
@@ -139,7 +157,7 @@ def is_reminded(connection: sa.Connection, event: EventFacts, holder_id: str) ->
 def is_confirmed(connection: sa.Connection, ticket_id: str) -> bool:
     """Whether an order was confirmed, or its confirmation waits; what was taken back for good counts too."""
     mine = sa.or_(deliveries.c.subject_id == ticket_id, deliveries.c.confirms == ticket_id)
-    gone = (deliveries.c.state == State.SUPPRESSED) & deliveries.c.reason.in_(REVERSIBLE)
+    gone = (deliveries.c.state == State.SUPPRESSED) & deliveries.c.reason.in_(_CONFIRM_NOTHING)
     return bool(connection.scalar(sa.select(sa.exists().where(mine, ~gone))))
 
 
@@ -156,15 +174,63 @@ def confirmed_among(connection: sa.Connection, ticket_ids: Sequence[str]) -> set
             " SELECT confirms FROM deliveries WHERE confirms = ANY(CAST(:ids AS text[]))"
             f" AND confirms IS NOT NULL AND {gone}"
         ),
-        {"ids": list(ticket_ids), "reversible": list(REVERSIBLE)},
+        {"ids": list(ticket_ids), "reversible": list(_CONFIRM_NOTHING)},
     )
     return set(found.scalars())
 
 
+def stop_confirming(connection: sa.Connection, ticket_ids: Sequence[str]) -> None:
+    """Reminders that were taken back and may come back must not confirm these orders: that is done anew."""
+    plain = sa.update(deliveries).where(deliveries.c.confirms.in_(ticket_ids)).values(confirms=None)
+    connection.execute(plain.where(deliveries.c.state == State.SUPPRESSED))
+
+
+def let_confirm(connection: sa.Connection, event_id: str, holder_id: str, ticket_id: str) -> bool:
+    """Lets the nearest reminder that waits confirm an order; False where none does."""
+    waiting = (
+        sa.select(deliveries.c.id)
+        .where(
+            deliveries.c.holder_id == holder_id,
+            deliveries.c.event_id == event_id,
+            deliveries.c.kind == Kind.REMINDER,
+            deliveries.c.state.in_((State.PENDING, State.RETRY)),
+            ~deliveries.c.frozen,
+            deliveries.c.confirms.is_(None),
+        )
+        .order_by(deliveries.c.lead_minutes)
+        .limit(1)
+        .with_for_update()
+    )
+    mine = deliveries.c.id == waiting.scalar_subquery()
+    return connection.execute(sa.update(deliveries).where(mine).values(confirms=ticket_id)).rowcount == 1
+
+
+def join_confirmations(connection: sa.Connection, holders: Sequence[str], now: datetime) -> None:
+    """One mail, not two: where a reminder and a confirmation of one event wait, the reminder confirms."""
+    connection.execute(
+        sa.text(
+            "WITH pairs AS (SELECT DISTINCT ON (r.id) r.id AS reminder, c.id AS confirmation, c.subject_id"
+            "  FROM deliveries AS r JOIN deliveries AS c ON c.holder_id = r.holder_id"
+            "   AND c.event_id = r.event_id AND c.starts_at = r.starts_at AND c.kind = 'confirmation'"
+            "   AND c.state IN ('pending', 'claimed', 'retry') AND NOT c.frozen"
+            "  WHERE r.holder_id = ANY(CAST(:holders AS text[])) AND r.kind = 'reminder'"
+            "   AND r.state = 'pending' AND NOT r.frozen AND r.confirms IS NULL ORDER BY r.id, c.id),"
+            " joined AS (UPDATE deliveries AS d SET state = 'suppressed', reason = :joined,"
+            "   fence = d.fence + 1, lease_until = NULL, finished_at = :now FROM pairs"
+            "  WHERE d.id = pairs.confirmation AND d.state IN ('pending', 'claimed', 'retry')"
+            "  RETURNING pairs.reminder, pairs.subject_id)"
+            " UPDATE deliveries AS d SET confirms = joined.subject_id FROM joined"
+            " WHERE d.id = joined.reminder"
+        ),
+        {"holders": list(holders), "joined": JOINED, "now": now},
+    )
+
+
 def waits_to_confirm(connection: sa.Connection, ticket_id: str) -> bool:
-    """Whether a mail that confirms an order has not left yet."""
+    """Whether a mail that confirms an order has not left yet, or is on the wire."""
     mine = sa.or_(deliveries.c.subject_id == ticket_id, deliveries.c.confirms == ticket_id)
-    return bool(connection.scalar(sa.select(sa.exists().where(mine, deliveries.c.state.in_(_WAITING)))))
+    waits = deliveries.c.state.in_((*_WAITING, State.SENDING))
+    return bool(connection.scalar(sa.select(sa.exists().where(mine, waits))))
 
 
 def id_of_test(connection: sa.Connection, subject_id: str) -> int:

@@ -11,7 +11,7 @@ from services.notifications import leases, metrics, store, suppression, traces
 from services.notifications.answers import decide
 from services.notifications.leases import Place, Taken
 from services.notifications.model import Answer, Claim, Result, State
-from services.notifications.planning import plan_due
+from services.notifications.planning import confirm_orders, plan_due
 from services.notifications.schedules import next_due, rearm_defaults
 from services.notifications.settings import ReminderSettings
 from services.notifications.traces import Talk
@@ -57,8 +57,11 @@ class Rounds:
             return leases.recover(connection, now, self.settings.resend_unknown)
 
     def _expire(self) -> int:
+        offset = self.settings.clock_offset
         with self.engine.begin() as connection:
-            return leases.expire(connection, store.database_now(connection, self.settings.clock_offset))
+            given_up = leases.expire(connection, store.database_now(connection, offset))
+            confirm_orders(connection, [ticket for ticket in given_up if ticket], offset)
+        return len(given_up)
 
     def claim(self, limit: int, after: Place | None) -> Taken:
         """Takes what is due."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.notifications.errors import EventOver
 from services.notifications.model import Content, EventFacts, Kind
@@ -109,7 +109,8 @@ def useless_after(kind: Kind, starts_at: datetime, due: datetime) -> datetime:
 
 def _shifted(moment: datetime, by: timedelta) -> datetime:
     try:
-        return moment + by
+        # In a zone whose clocks change, arithmetic would be on the wall.
+        return moment.astimezone(UTC) + by
     except OverflowError:  # the first and the last days of the calendar
         return moment
 

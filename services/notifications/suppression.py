@@ -79,12 +79,7 @@ def unsubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, no
     """
     statement = insert(unsubscribes).values(holder_id=holder_id, organizer_id=organizer_id, created_at=now)
     connection.execute(statement.on_conflict_do_nothing())
-    taken = recipients.withdraw(connection, UNSUBSCRIBED, now, *_reminders_of(holder_id, organizer_id))
-    orders = [ticket_id for _, ticket_id in taken]
-    # One that comes back because he wants reminders again must not confirm a second time.
-    plain = sa.update(deliveries).where(deliveries.c.confirms.in_(orders)).values(confirms=None)
-    connection.execute(plain.where(deliveries.c.state == State.SUPPRESSED))
-    return orders
+    return recipients.withdraw(connection, UNSUBSCRIBED, now, *_reminders_of(holder_id, organizer_id))
 
 
 def resubscribe(connection: sa.Connection, holder_id: str, organizer_id: str, now: datetime) -> None:
@@ -147,7 +142,7 @@ def _revive(connection: sa.Connection, reason: str, now: datetime, *where: sa.Co
         nearer.c.starts_at == deliveries.c.starts_at,
         nearer.c.lead_minutes < deliveries.c.lead_minutes,
     )
-    connection.execute(
+    revived = connection.execute(
         sa.update(deliveries)
         .where(
             deliveries.c.state == State.SUPPRESSED,
@@ -156,5 +151,14 @@ def _revive(connection: sa.Connection, reason: str, now: datetime, *where: sa.Co
             ~covered,
             *where,
         )
-        .values(state=State.PENDING, reason="", next_attempt_at=now, finished_at=None)
-    )
+        .values(
+            state=State.PENDING,
+            reason="",
+            next_attempt_at=now,
+            finished_at=None,
+            due_at=sa.func.greatest(deliveries.c.due_at, now),
+        )
+        .returning(deliveries.c.holder_id)
+    ).scalars()
+    if holders_back := sorted(set(revived)):
+        recipients.join_confirmations(connection, holders_back, now)

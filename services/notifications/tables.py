@@ -124,6 +124,7 @@ deliveries = sa.Table(
     _time("claimed_at"),
     _time("sending_at"),
     sa.Column("worker", sa.Text),
+    # When it should have been sent: for who orders late, or comes back late, that is then.
     _time("due_at", nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Column("state", sa.Text, nullable=False),

@@ -44,7 +44,7 @@ due AS MATERIALIZED (
     LEFT JOIN campaign_pauses AS p ON p.event_id = d.event_id AND p.kind = d.kind
         AND p.paused_until > (SELECT now FROM clock)
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= (SELECT now FROM clock)
-        AND (d.next_attempt_at, d.id) > ($7, $8)
+        AND d.useless_after > (SELECT now FROM clock) AND (d.next_attempt_at, d.id) > ($7, $8)
     ORDER BY d.next_attempt_at, d.id LIMIT $9 FOR UPDATE OF d SKIP LOCKED),
 rested AS (
     UPDATE deliveries AS d SET next_attempt_at = due.paused_until

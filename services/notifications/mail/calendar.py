@@ -4,9 +4,6 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar, Event, vCalAddress
 
-from services.notifications.mail.compiled import many_lines
-from services.notifications.mail.words import short
-
 _INTEGER_LIMIT = 2**31 - 1  # RFC 5545 3.3.8
 
 
@@ -25,6 +22,7 @@ def write_calendar(
 ) -> bytes:
     """The .ics of one version of an event: its UID never changes, its SEQUENCE grows.
 
+    The texts have no controls in them; name and location are one line.
     Times are in UTC: an instant needs no VTIMEZONE, and every calendar shows it in its owner's zone.
     """
     event = Event()
@@ -36,9 +34,9 @@ def write_calendar(
         event.add("dtend", ends_at.astimezone(UTC))
     event.add("summary", name)
     if location:
-        event.add("location", short(location, 500))
+        event.add("location", location)
     if note:
-        event.add("description", many_lines(note))
+        event.add("description", note)
     event.add("organizer", vCalAddress(f"mailto:{sender}"))
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     calendar = Calendar()

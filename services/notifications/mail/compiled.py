@@ -15,6 +15,7 @@ from email.policy import SMTP
 from functools import lru_cache
 from hashlib import sha256
 from html import escape
+from textwrap import wrap
 from typing import Self
 
 LINE_LIMIT = 998  # RFC 5322 2.1.1, without CRLF
@@ -78,11 +79,17 @@ def quoted_printable(text: str) -> bytes:
 
 
 def header_text(text: str, limit: int = 60) -> bytes:
-    """An unstructured header's text: as it is, or in encoded words (RFC 2047), folded."""
+    """An unstructured header's text: as it is, or in encoded words (RFC 2047), folded.
+
+    No line is longer than `limit` characters, or 75 in encoded words, and none is empty.
+    """
     clean = one_line(text)
-    if clean.isascii() and len(clean) <= limit and "=?" not in clean:
+    if not clean.isascii() or "=?" in clean:
+        return _encoded_words(clean)
+    if len(clean) <= limit:
         return clean.encode()
-    return _encoded_words(clean)
+    lines = wrap(clean, limit, break_long_words=False, break_on_hyphens=False)
+    return "\r\n ".join(lines).encode() if max(map(len, lines)) <= limit else _encoded_words(clean)
 
 
 def mailbox(name: str, address: str) -> bytes:
@@ -132,7 +139,8 @@ class CompiledMail:
         pieces: list[bytes | Encoder] = []
         for name, value in list(mail.items()):
             text = str(value)
-            if _MARK.search(text):
+            # The library may begin a subject that it folds with an empty line: some readers show none then.
+            if _MARK.search(text) or name.lower() in _UNSTRUCTURED:
                 del mail[name]
                 pieces += [f"{name}: ".encode(), *_header(name.lower(), text), b"\r\n"]
         html = [_open_part(part) for part in mail.walk() if _has_hole(part)]
@@ -155,6 +163,9 @@ def _header(header: str, text: str) -> Iterable[bytes | Encoder]:
     names = [_unpacked(name) for name in pieces[1::2]]
     if header in _UNSTRUCTURED:
         literals = pieces[::2]
+        if not names:
+            yield header_text(text)
+            return
         yield lambda values: header_text(
             literals[0] + "".join(values[n] + t for n, t in zip(names, literals[1:], strict=True))
         )

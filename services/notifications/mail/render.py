@@ -9,7 +9,6 @@ from email.utils import parseaddr
 from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
@@ -19,8 +18,12 @@ from services.notifications.mail.calendar import write_calendar
 from services.notifications.mail.compiled import hole, many_lines
 from services.notifications.mail.words import (
     NAMELESS,
+    TEMPLATES,
     day_and_time,
+    fitting,
     language,
+    listed,
+    phrases,
     short,
     start_in_words,
     words_for,
@@ -28,19 +31,11 @@ from services.notifications.mail.words import (
 from services.notifications.model import Claim, Kind
 from services.notifications.schedule import remaining_minutes
 
-_SUBJECTS = {
-    ("en", "reminder"): "Reminder: {event} starts in {when}",
-    ("en", "confirmation"): "Your ticket for {event}",
-    ("en", "moved"): "Moved: {event} is now {day}",
-    ("en", "again"): "Takes place after all: {event}, {day}",
-    ("en", "cancelled"): "Cancelled: {event} does not take place",
-    ("id", "reminder"): "Pengingat: {event} dimulai {when} lagi",
-    ("id", "confirmation"): "Tiket Anda untuk {event}",
-    ("id", "moved"): "Dipindahkan: {event} sekarang {day}",
-    ("id", "again"): "Jadi berlangsung: {event}, {day}",
-    ("id", "cancelled"): "Dibatalkan: {event} tidak jadi berlangsung",
-}
+# The longest of a mail's labels says where its facts begin in plain text.
+_LABELS = ("when", "where", "ticket", "before", "now", "place_before", "place")
 _QR_CID = "ticket-qr"
+# In octets as they stand in a mail. With all of them used up a mail is just under 30 kB.
+_NAME, _EVENT, _PLACE, _NOTE, _CODES, _ENTRY_NOTE = 450, 600, 800, 5500, 1800, 1500
 
 
 class ContentKey(NamedTuple):
@@ -102,11 +97,13 @@ def _worded_at(claim: Claim) -> datetime:
 def values(claim: Claim, sender: str, links: LinkBase) -> dict[str, str]:
     """A recipient's own words, one for each hole of a master."""
     name = short(claim.name, 100)
+    if not name.isascii():
+        name = fitting(name, _NAME)
     return {
         "name": name,
         "address": claim.address,
         "greeting": f" {name}" if name else "",
-        "codes": ", ".join(short(code, 64) for code in claim.codes if code)[:2000],
+        "codes": listed(claim.codes, _CODES),
         "message_id": message_id(claim, sender),
         "date": _date(claim.composed_at),
         "unsubscribe": _unsubscribe_url(claim, links),
@@ -133,11 +130,11 @@ def domain_of(sender: str) -> str:
 
 def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     """The mail of a claim with holes for its recipient's own words: text, HTML, picture and .ics."""
-    lang, wording = language(claim.locale), _wording(claim)
+    lang = language(claim.locale)
     words = _words(claim, lang)
     mail = EmailMessage(policy=SMTP)
     # The library would decode what looks like an encoded word (RFC 2047), line breaks in it included.
-    mail["Subject"] = (mark + _SUBJECTS[lang, wording].format(**words)).replace("=?", "= ?")
+    mail["Subject"] = (mark + words["say"]["subject"]).replace("=?", "= ?")
     mail["From"] = sender
     mail["To"] = hole("to")
     mail["Date"] = hole("date")
@@ -146,9 +143,9 @@ def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     if Kind(claim.kind).reminds:
         mail["List-Unsubscribe"] = f"<{hole('unsubscribe')}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-    template = "moved" if wording == "again" else wording
-    mail.set_content(_template(f"{lang}/{template}.txt").render(words), cte="quoted-printable")
-    html = _template(f"{lang}/{template}.html").render(words)
+    template = "reminder" if claim.kind == Kind.MANUAL else claim.kind
+    mail.set_content(_template(f"{template}.txt").render(words), cte="quoted-printable")
+    html = _template(f"{template}.html").render(words)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     if words["qr"]:
         _add_picture(mail, claim.codes[0])
@@ -162,30 +159,36 @@ def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     return mail
 
 
-def _wording(claim: Claim) -> str:
-    if claim.kind == Kind.MANUAL:
-        return "reminder"
+def _say(claim: Claim, lang: str, **facts: str) -> dict[str, str]:
+    """The phrases of a kind of mail, with the event's facts in them."""
+    kinds = ["reminder" if claim.kind == Kind.MANUAL else claim.kind]
     if claim.kind == Kind.MOVED and claim.known is not None and claim.known.called_off:
-        return "again"
-    return claim.kind
+        kinds.append("again")
+    return {name: phrase.format(**facts) for name, phrase in phrases(lang, *kinds).items()}
 
 
 def _words(claim: Claim, lang: str) -> dict[str, Any]:
     """What the templates read. Everything that somebody wrote is in one line but for the note."""
     known, cancelled = claim.known, claim.kind == Kind.CANCELLED
     location = known.location if cancelled and known else claim.location
-    note = "" if cancelled else many_lines(claim.note).strip()
+    note = "" if cancelled else fitting(many_lines(claim.note).strip(), _NOTE)
+    say = _say(
+        claim,
+        lang,
+        event=_event_name(claim, lang),
+        day=day_and_time(claim.starts_at, claim.timezone, lang),
+        when_left=words_for(remaining_minutes(claim.starts_at, _worded_at(claim)), lang),
+    )
     return {
         "lang": lang,
-        "kind": claim.kind,
-        "event": short(claim.event_name) or NAMELESS[lang],
-        "location": short(location, 500),
+        "say": say,
+        "width": 2 + max(len(say[label]) for label in _LABELS if label in say),
+        "event": _event_name(claim, lang),
+        "location": _place(location),
         "start": start_in_words(claim.starts_at, claim.timezone, lang),
-        "day": day_and_time(claim.starts_at, claim.timezone, lang),
-        "when": words_for(remaining_minutes(claim.starts_at, _worded_at(claim)), lang),
         "note": note.split("\n") if note else [],
         "old_start": start_in_words(known.starts_at, known.timezone, lang) if known else "",
-        "old_location": short(known.location, 500) if known else "",
+        "old_location": _place(known.location) if known else "",
         "time_moved": known is not None and known.starts_at != claim.starts_at,
         "place_moved": known is not None and known.location.split() != claim.location.split(),
         "again": known is not None and known.called_off,
@@ -197,6 +200,14 @@ def _words(claim: Claim, lang: str) -> dict[str, Any]:
     }
 
 
+def _event_name(claim: Claim, lang: str) -> str:
+    return fitting(short(claim.event_name), _EVENT) or NAMELESS[lang]
+
+
+def _place(location: str) -> str:
+    return fitting(short(location, 500), _PLACE)
+
+
 def _calendar(claim: Claim, sender: str, name: str) -> bytes:
     cancelled = claim.kind == Kind.CANCELLED
     location = claim.known.location if cancelled and claim.known else claim.location
@@ -205,8 +216,8 @@ def _calendar(claim: Claim, sender: str, name: str) -> bytes:
         domain=domain_of(sender),
         version=claim.content_version,
         name=name,
-        location=location,
-        note="" if cancelled else claim.note,
+        location=_place(location),
+        note="" if cancelled else fitting(many_lines(claim.note), _ENTRY_NOTE),
         starts_at=claim.starts_at,
         ends_at=None if cancelled else claim.ends_at,
         stamp=content_key(claim).stamp,
@@ -230,7 +241,7 @@ def _add_picture(mail: EmailMessage, code: str) -> None:
 @lru_cache(maxsize=64)
 def _template(name: str) -> Template:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

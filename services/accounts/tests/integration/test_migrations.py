@@ -1,6 +1,5 @@
 """An installation of before keeps its users and groups."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from sqlalchemy import Engine
 from services.accounts import store
 from services.accounts.bootstrap import MIGRATIONS
 from shared.database import migrate
+from shared.testing import at_first_revision
 
 USER = (
     "INSERT INTO users (id, version, username, email, password_hash, first_name, last_name, locale,"
@@ -18,15 +18,9 @@ USER = (
 )
 
 
-def at_first_revision(engine: Engine, folder: Path, names: dict[str, str]) -> str:
+def before_folded_names(engine: Engine, folder: Path, names: dict[str, str]) -> str:
     """The URL of a database as 0001 left it, with these users and a group."""
-    url = engine.url.render_as_string(hide_password=False)
-    (folder / "versions").mkdir()
-    shutil.copy(MIGRATIONS / "versions" / "0001_first.py", folder / "versions")
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    migrate(url, folder, "accounts")
+    url = at_first_revision(engine, MIGRATIONS, folder)
     with engine.begin() as connection:
         for name, email in names.items():
             connection.execute(sa.text(USER), {"name": name, "email": email})
@@ -38,7 +32,7 @@ def test_names_of_before_are_found_in_any_letter_case(
     make_service_engine: Callable[[str], Engine], tmp_path: Path
 ) -> None:
     engine = make_service_engine("accounts")
-    url = at_first_revision(engine, tmp_path, {"Désirée": "Rina@example.com"})
+    url = before_folded_names(engine, tmp_path, {"Désirée": "Rina@example.com"})
     migrate(url, MIGRATIONS, "accounts")
     with engine.begin() as connection:
         user = store.find_by_username(connection, "DÉSIRÉE")
@@ -51,6 +45,6 @@ def test_two_that_are_one_name_now_stop_the_migration_with_both_named(
     make_service_engine: Callable[[str], Engine], tmp_path: Path
 ) -> None:
     names = {"straße": "a@example.com", "STRASSE": "b@example.com"}
-    url = at_first_revision(make_service_engine("accounts"), tmp_path, names)
+    url = before_folded_names(make_service_engine("accounts"), tmp_path, names)
     with pytest.raises(ValueError, match=r"users .* have the same username"):
         migrate(url, MIGRATIONS, "accounts")

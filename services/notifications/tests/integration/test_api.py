@@ -1,11 +1,13 @@
 """What staff see and ask for."""
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from services.notifications import commands, projections
+from services.notifications.reach import Outlook, last_leaves, warnings_of
 from services.notifications.tests.integration.conftest import Desk, sign_in
 from shared.testing import example
 from shared.testing.openapi import findings
@@ -124,41 +126,40 @@ def test_a_test_mail_needs_a_caller_whose_address_is_known(desk: Desk, held: dic
     desk.post(f"{EVENT}/test-mail/", {"kind": "poem"}, status=400)
 
 
-def test_preflight_counts_and_warns(desk: Desk, held: dict) -> None:
-    for n in range(4, 12):
+def test_preflight_counts_who_is_reached_and_who_is_not(desk: Desk, held: dict) -> None:
+    for n in range(4, 8):
         desk.world.order(holder=f"h{n}", organizer_id="boss", name="Jazz", starts_in=timedelta(hours=3))
-    odd = desk.world.order(holder="odd", organizer_id="boss", name="Jazz", starts_in=timedelta(hours=3))
-    changed = example("user.updated", sequence=5)
-    changed["data"].update(id="odd", version=5, email='"a b"@dicoevent.example')
-    desk.world.receive(changed)
-    assert odd
     desk.post("/api/notifications/suppressions", {"address": "h1@dicoevent.example"}, status=201)
-    desk.world.change(held, 1, organizer_id="boss")
+    with desk.world.engine.begin() as connection:
+        # No message brings such an address, but a database may have been fed otherwise.
+        connection.execute(sa.text("UPDATE holders SET email = 'a,b@dicoevent.example' WHERE id = 'h2'"))
+        connection.execute(
+            sa.text("INSERT INTO unsubscribes (holder_id, organizer_id) VALUES ('h3', 'boss'), ('h4', 'x')")
+        )
     calm = desk.get(f"{EVENT}/preflight", desk.organizer)
-    assert (calm["recipients"], calm["suppressed"], calm["unsubscribed"]) == (12, 1, 0)
-    assert calm["mails"] == 11 - calm["invalid"]
+    counts = ("recipients", "suppressed", "unsubscribed", "invalid", "mails")
+    assert [calm[name] for name in counts] == [7, 1, 1, 1, 4]
     assert calm["lead_minutes"] == 120
     assert calm["last_at"] is None
     assert calm["warnings"] == []
 
 
-def test_preflight_says_when_the_last_mail_would_leave_and_warns_when_that_is_too_late(desk: Desk) -> None:
-    from services.notifications import commands
-
-    for n in range(5):
-        message = desk.world.order(holder=f"h{n}", starts_in=timedelta(seconds=122))
-    assert message
-    rules = replace(desk.world.settings, lead=timedelta(minutes=2))
+def test_preflight_says_when_the_last_mail_leaves_and_warns_only_when_that_is_after_the_start(
+    desk: Desk, held: dict
+) -> None:
     with desk.world.engine.connect() as connection:
-        from services.notifications import projections
-
         event = projections.find_event(connection, "e1")
         assert event is not None
-        found = commands.preflight(connection, event, None, rules, 2)
-        assert found["last_at"] - found["first_at"] == timedelta(seconds=2)
-        assert found["warnings"] == []
-        late = commands.preflight(connection, replace(event, starts_at=found["first_at"]), None, rules, 2)
-    assert late["warnings"]
+        found = commands.preflight(connection, event, None, desk.world.settings, 1)
+    assert found["first_at"] == event.starts_at - timedelta(hours=2)
+    assert found["last_at"] - found["first_at"] == timedelta(seconds=2)
+    assert found["warnings"] == []
+    now = found["first_at"]
+    outlook = Outlook(3, 0, 0, 0)
+    for seconds, words in ((3, []), (2, ["1 s after"]), (1, ["2 s after"]), (0, ["has started"])):
+        starts_at = now + timedelta(seconds=seconds)
+        said = warnings_of(outlook, last_leaves(now, outlook.mails, 1), now, starts_at)
+        assert [word in line for word, line in zip(words, said, strict=True)] == [True] * len(words)
 
 
 def test_the_api_does_what_its_document_says(desk: Desk, held: dict) -> None:
@@ -177,3 +178,25 @@ def test_a_reminders_text_never_says_more_than_the_time_that_is_left(desk: Desk,
     desk.world.deliver()
     text = desk.world.server.mails[0].get_body(("plain",)).get_content()
     assert re.search(r"starts in 1 hour 53 minutes", text)
+
+
+def test_a_mail_that_could_not_make_it_shows_in_the_ledger_as_a_miss(desk: Desk, held: dict) -> None:
+    desk.world.later(timedelta(hours=3, minutes=1))
+    desk.world.deliver()
+    ledger = desk.get(EVENT, desk.organizer)
+    assert ledger["counts"] == {"expired": 3}
+    assert {(d["state"], d["reason"]) for d in ledger["deliveries"]} == {("expired", "the event had started")}
+    assert ledger["punctuality"] == {"p50": None, "p95": None, "max": None}
+
+
+def test_punctuality_counts_downtime_and_not_that_somebody_ordered_late(desk: Desk, held: dict) -> None:
+    desk.world.later(timedelta(hours=1, minutes=30))
+    desk.world.deliver()
+    late = desk.get(EVENT)["punctuality"]
+    assert 1800 <= late["p50"] <= late["p95"] <= late["max"] < 1900
+    for n in (4, 5, 6, 7, 8):
+        desk.world.order(holder=f"h{n}", organizer_id="boss", name="Jazz", starts_in=timedelta(minutes=90))
+    desk.world.order(event="new", holder="h4", organizer_id="boss", starts_in=timedelta(minutes=30))
+    desk.world.deliver()
+    assert desk.get(EVENT)["punctuality"]["p50"] < 100
+    assert desk.get("/api/notifications/events/new")["punctuality"]["max"] < 100

@@ -315,3 +315,15 @@ def test_after_a_refusal_the_words_are_new_and_the_identity_is_not(
     text = noted.mail.get_body(("plain",)).get_content()
     assert "1 hour 30 minutes" in text
     assert noted.mail["Date"].datetime == seen[0].replace(microsecond=0)
+
+
+def test_what_waits_behind_a_relay_that_hangs_is_worded_anew(world: World, faulty: FaultyMailServer) -> None:
+    world.settings = replace(world.settings, lease=timedelta(seconds=1))
+    due(world, faulty, 2, max_connections=1, final_timeout_seconds=2)
+    faulty.choose = once("dot", Fault("silence"))
+    world.deliver()
+    with world.engine.connect() as connection:
+        query = "SELECT fence, worded_at - claimed_at AS old FROM deliveries WHERE state = 'accepted'"
+        row = connection.execute(sa.text(query)).one()
+    assert row.fence >= 2
+    assert row.old == timedelta(0)

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.notifications.recipients import COVERED, LEAD_GONE
+from services.notifications.settings import read_reminders
 from services.notifications.tests.integration.conftest import World
 
 DAY = timedelta(days=1)
@@ -92,6 +93,22 @@ def test_a_lead_time_that_was_due_before_it_was_added_reminds_nobody_again(world
     world.deliver()
     assert len(world.subjects()) == 1
     assert {row[1:] for row in world.story()} >= {(90, "suppressed", COVERED)}
+
+
+def test_reminder_lead_minutes_and_notice_settle_seconds_say_when(world: World) -> None:
+    world.settings = read_reminders(
+        {"REMINDER_LEAD_MINUTES": "90", "NOTICE_SETTLE_SECONDS": "5", "ORDER_CONFIRMATION": "off"}
+    )
+    message = world.order(starts_in=timedelta(hours=2))
+    world.change(message, 2, location="Place B")
+    world.deliver()
+    assert world.subjects() == []
+    world.later(timedelta(seconds=6))
+    world.deliver()
+    assert [subject.partition(":")[0] for subject in world.subjects()] == ["Moved"]
+    world.later(timedelta(minutes=30))
+    world.deliver()
+    assert world.subjects()[1].endswith("starts in 1 hour 30 minutes")
 
 
 def test_another_default_counts_for_events_that_name_none(world: World) -> None:

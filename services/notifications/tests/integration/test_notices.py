@@ -231,7 +231,7 @@ def test_a_mail_on_the_wire_when_its_event_moves_is_not_sent_again(world: World)
     world.later(world.settings.lease)
     world.deliver()
     assert world.reminders() == []
-    assert world.story()[0][2:] == ("expired", "event moved")
+    assert world.story()[0][2:] == ("suppressed", "event moved")
 
 
 def test_a_holder_whose_address_changed_gets_the_notice_at_the_new_one(world: World, held: dict) -> None:

@@ -38,11 +38,14 @@ def test_one_click_ends_the_reminders_of_an_organizer_but_not_the_notices(desk: 
     desk.world.order(event="e3", organizer_id="other", starts_in=timedelta(hours=2))
     desk.world.deliver()
     assert len(desk.world.reminders()) == 2
-    desk.world.change(message, 2, "event.cancelled")
+    desk.world.change(message, 2, location="Place B")
+    desk.world.later(timedelta(seconds=61))
     desk.world.deliver()
-    notice = desk.world.server.mails[-1]
-    assert notice["Subject"].startswith("Cancelled:")
-    assert notice["List-Unsubscribe"] is None
+    desk.world.change(message, 3, "event.cancelled", location="Place B")
+    desk.world.deliver()
+    for notice, says in zip(desk.world.server.mails[-2:], ("Moved:", "Cancelled:"), strict=True):
+        assert notice["Subject"].startswith(says)
+        assert notice["List-Unsubscribe"] is None
 
 
 def test_looking_at_the_page_changes_nothing(desk: Desk) -> None:

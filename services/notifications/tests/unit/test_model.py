@@ -43,6 +43,28 @@ def test_a_permanent_refusal_is_never_tried_again() -> None:
     assert follows(Answer(550, "no such user")).state == State.FAILED
 
 
+@pytest.mark.parametrize(
+    ("said", "suppressed"),
+    [
+        ("5.1.1 no such user", True),
+        ("5.1.2 no such host", True),
+        ("5.1.3 bad syntax", True),
+        ("5.1.6 moved away", True),
+        ("5.1.10 null MX", True),
+        ("5.1.0 sender rejected", False),
+        ("5.1.7 bad sender syntax", False),
+        ("5.1.8 sender's domain not found", False),
+        ("5.2.1 mailbox disabled", False),
+        ("5.7.1 policy", False),
+        ("no code at all 5.1.1", False),
+    ],
+)
+def test_an_address_that_is_none_is_suppressed_and_never_for_what_is_wrong_with_ours(
+    said: str, suppressed: bool
+) -> None:
+    assert follows(Answer(550, said)).suppress == suppressed
+
+
 def test_a_passing_refusal_is_tried_again_later() -> None:
     result = follows(Answer(451, "greylisted"))
     assert result.state == State.RETRY

@@ -1,14 +1,15 @@
 """What is due when, and which mail follows from an order or a change; in every time zone."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notifications.mail.words import day_and_time
+from services.notifications.mail.words import day_and_time, start_in_words
 from services.notifications.model import Content, EventFacts, Kind
 from services.notifications.schedule import (
     due_at,
@@ -18,6 +19,7 @@ from services.notifications.schedule import (
     nearest_due,
     notice_due,
     notice_of,
+    remaining_minutes,
     useless_after,
 )
 
@@ -34,18 +36,25 @@ INSTANTS = st.integers(1_577_836_800, 2_145_830_400).map(lambda s: datetime.from
 def test_a_lead_time_is_real_time_whatever_the_clocks_of_the_zone_do(
     start: datetime, zone: str, minutes: int
 ) -> None:
-    local = start.astimezone(ZoneInfo(zone))
-    due = due_at(local, timedelta(minutes=minutes)).astimezone(UTC)
-    assert due_at(start, timedelta(minutes=minutes)) == start - timedelta(minutes=minutes)
-    assert due_at(local.astimezone(UTC), timedelta(minutes=minutes)) == start - timedelta(minutes=minutes)
-    # Arithmetic on a local time is on the wall: this is why a start is kept in UTC.
-    assert abs(due - (start - timedelta(minutes=minutes))) <= timedelta(hours=26)
+    local, lead = start.astimezone(ZoneInfo(zone)), timedelta(minutes=minutes)
+    due = due_at(local, lead)
+    assert due.utcoffset() == timedelta(0)
+    assert due == due_at(start, lead) == start - lead
+    assert remaining_minutes(local, due) == minutes
 
 
-@given(INSTANTS, ZONES)
-def test_the_text_tells_the_wall_clock_of_the_place_at_the_start(start: datetime, zone: str) -> None:
+@example(NOW, "America/St_Johns", "en")
+@given(INSTANTS, ZONES, st.sampled_from(["en", "id"]))
+def test_the_text_tells_the_wall_clock_of_the_place_at_the_start(
+    start: datetime, zone: str, lang: str
+) -> None:
     wall = start.astimezone(ZoneInfo(zone))
-    assert day_and_time(start, zone, "en").endswith(f"{wall:%H:%M}")
+    said = start_in_words(start, zone, lang)
+    assert said.startswith(f"{day_and_time(start, zone, lang)} ({zone}, ")
+    assert f", {wall.day} " in said
+    assert f"{wall:%Y, %H:%M}" in said or f"{wall:%Y} {wall:%H:%M}" in said
+    offset = re.search(r", ([+-]\d{4})\)$", said)
+    assert offset is None or offset[1] == f"{wall:%z}"[:5]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Settings are refused at start, by name."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.notifications.errors import RunRequestRefused
@@ -35,6 +37,16 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingError) as refused:
         read_settings({**GOOD, name: value})
     assert str(refused.value).startswith(f"{name}: ")
+
+
+def test_what_the_operator_says_about_reminders_counts_and_has_its_defaults() -> None:
+    rules = read_settings(GOOD).reminders
+    assert (rules.lead, rules.settle) == (timedelta(hours=2), timedelta(seconds=60))
+    assert rules.confirm_orders
+    said = {"REMINDER_LEAD_MINUTES": "90", "NOTICE_SETTLE_SECONDS": "5", "ORDER_CONFIRMATION": "off"}
+    rules = read_settings({**GOOD, **said}).reminders
+    assert (rules.lead, rules.settle) == (timedelta(minutes=90), timedelta(seconds=5))
+    assert not rules.confirm_orders
 
 
 def test_the_driver_is_always_named() -> None:
