@@ -86,7 +86,7 @@ def test_an_order_taken_while_its_holder_is_planned_gets_one_reminder_and_its_co
         now = store.database_now(connection, world.settings.clock_offset)
         schedule = schedules.claim_due(connection, now)
         assert schedule is not None
-        assert planning.expand(connection, schedule, now) == 1
+        assert planning.expand(connection, schedule, now, world.settings.clock_offset) == 1
         thread.start()
         wait_until(lambda: _somebody_waits(world), "the order waits for the planned row")
     thread.join(30)

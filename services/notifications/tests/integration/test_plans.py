@@ -52,7 +52,7 @@ def every_step(world: World) -> None:
     with world.engine.begin() as connection:
         handlers.request_run(connection, "run", None, False, world.settings)
     rounds.arm()
-    rounds.plan()
+    rounds.plan(lambda: None)
     claims = rounds.claim(10, None).claims
     assert len(claims) == 1
     rounds.renew(claims)
