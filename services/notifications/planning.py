@@ -81,6 +81,11 @@ def follow_order(
     connection: sa.Connection, event: EventFacts, holder_id: str, ticket_id: str | None, offset: timedelta
 ) -> None:
     """The mail that follows from an order; without `ticket_id` there is nothing to confirm."""
+    if event.called_off:
+        # Its notice may be out already, and nothing else tells this holder.
+        schedules.rearm_cancellation(connection, event)
+        store.notify(connection)
+        return
     leads = [timedelta(minutes=row.lead_minutes) for row in schedules.hold_reminders(connection, event)]
     now = store.database_now(connection, offset)
     confirm = ticket_id is not None and not recipients.is_confirmed(connection, ticket_id)

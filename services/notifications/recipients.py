@@ -350,7 +350,9 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             " SELECT holder_id, max(greatest(told, least(bought, confirmed))) AS known FROM ("
             " SELECT t.holder_id,"
             "  greatest(t.known_version, (SELECT max(c.version) FROM event_contents AS c"
-            "   WHERE c.event_id = t.event_id AND c.changed_at < t.ordered_at)) AS bought,"
+            "   WHERE c.event_id = t.event_id AND c.changed_at < t.ordered_at"
+            # Nobody orders what he knows to be off: his order was taken by a copy that had not heard of it.
+            "    AND c.status NOT IN ('cancelled', 'draft'))) AS bought,"
             # `<> ''` lets the planner use the partial index.
             "  (SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
             "   AND d.subject_id <> '' AND d.kind = 'confirmation') AS confirmed,"

@@ -88,6 +88,21 @@ def arm_notice(
     connection.execute(statement.on_conflict_do_nothing())
 
 
+def rearm_cancellation(connection: sa.Connection, event: EventFacts) -> None:
+    """Goes through the holders of an event that is off once more; who was told is not told again."""
+    # Also one that is pending: its holders may be read just now, and then this waits for the end of that.
+    connection.execute(
+        sa.update(schedules)
+        .where(
+            schedules.c.event_id == event.id,
+            schedules.c.kind == Kind.CANCELLED,
+            schedules.c.edition == event.version,
+            schedules.c.state != ScheduleState.SUPERSEDED,
+        )
+        .values(state=ScheduleState.PENDING, cursor="")
+    )
+
+
 def supersede(connection: sa.Connection, event_id: str, but: datetime | None) -> None:
     """Takes back the reminders of an event, except those for the start `but`."""
     other = schedules.c.starts_at != but if but is not None else sa.true()

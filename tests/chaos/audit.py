@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.book import NEVER, Book
@@ -122,20 +123,28 @@ def _differ(what: str, owned: Mapping[str, Any], copied: Mapping[str, Any]) -> I
         yield f"{what}: {len(wrong)} differ in all"
 
 
-def unlike_ledger(databases: Databases, copies: Mapping[int, int]) -> list[str]:
-    """Where the ledger and the mail server (delivery -> how many copies came) say different things."""
-    rows = databases.rows("notifications", "SELECT id, state, attempts, kind, reason FROM deliveries")
-    problems, accepted = [], set()
-    for id_, state, attempts, kind, reason in rows:
-        came = copies.get(id_, 0)
-        if state == "accepted":
-            accepted.add(id_)
-            if not came:
-                problems.append(f"delivery {id_} ({kind}) is accepted, and no mail came")
-            if came > attempts:
-                problems.append(f"delivery {id_} ({kind}) came {came} times in {attempts} attempts")
-        elif state in ("failed", "expired", "unknown"):
-            problems.append(f"delivery {id_} ({kind}) is {state}: {reason}")
-    known = {row[0] for row in rows}
-    problems += [f"a mail of delivery {id_}, which the ledger does not have" for id_ in copies.keys() - known]
-    return problems
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What notifications has on record of its deliveries: id -> (state, attempts, kind, reason)."""
+
+    rows: Mapping[int, tuple[str, int, str, str]]
+
+    @classmethod
+    def read(cls, databases: Databases) -> "Ledger":
+        query = "SELECT id, state, attempts, kind, reason FROM deliveries"
+        return cls({row[0]: row[1:] for row in databases.rows("notifications", query)})
+
+    def disagreements(self, copies: Mapping[int, int]) -> list[str]:
+        """Where it and the mail server say different things; the mails (delivery -> copies) were read later."""
+        problems = []
+        for id_, (state, attempts, kind, reason) in self.rows.items():
+            came = copies.get(id_, 0)
+            if state in ("failed", "expired", "unknown"):
+                problems.append(f"delivery {id_} ({kind}) is {state}: {reason}")
+            elif state == "accepted" and not 1 <= came <= attempts:
+                problems.append(
+                    f"delivery {id_} ({kind}) is accepted after {attempts} attempts, and came {came} times"
+                )
+        newest = max(self.rows, default=0)
+        strangers = [id_ for id_ in copies if id_ <= newest and id_ not in self.rows]
+        return problems + [f"a mail of delivery {id_}, which the ledger does not have" for id_ in strangers]

@@ -50,8 +50,11 @@ class Judge:
         if mail.kind == "reminder" and mail.at < mail.starts_at - max(event.leads) - _EARLY_SECONDS:
             yield "a reminder that came early"
 
-    def settle(self, now: float) -> tuple[list[str], list[str]]:
-        """(what somebody should have by now and has not, what he has too often)."""
+    def settle(self, quiet: float, now: float) -> tuple[list[str], list[str]]:
+        """(what somebody should have and has not, what he has too often), all mails until `now` being taken.
+
+        At `quiet` nothing was on its way; since then something may have fallen due.
+        """
         lost, wrong = [], []
         holdings: dict[tuple[str, str], list[Ticket]] = defaultdict(list)
         for ticket in self._book.tickets.values():
@@ -65,9 +68,9 @@ class Judge:
             wrong += [f"{where}: {problem}" for problem in _too_many(event, tickets, mails, now)]
             lost += [f"{where}: {problem}" for problem in _unconfirmed(event, tickets, mails)]
             if any(ticket.gone_asked == NEVER and not ticket.stillborn for ticket in tickets):
-                missing = [*_unreminded(event, tickets, mails, now), *_untold(event, mails)]
+                missing = [*_unreminded(event, tickets, mails, quiet), *_untold(event, mails)]
                 lost += [f"{where}: {problem}" for problem in missing]
-        self._settled = now
+        self._settled = quiet
         return lost, wrong
 
     def copies_of_deliveries(self) -> dict[int, int]:
@@ -111,8 +114,10 @@ def _confirmations(ticket: Ticket, mails: Sequence[Mail]) -> list[Mail]:
     return [mail for mail in mails if mail.confirms and mail.codes[:1] == (ticket.code,)]
 
 
-def _unreminded(event: Event, tickets: Sequence[Ticket], mails: Sequence[Mail], now: float) -> Iterable[str]:
-    got, due = _reminders(event, mails), _due(event, now - _EARLY_SECONDS)
+def _unreminded(
+    event: Event, tickets: Sequence[Ticket], mails: Sequence[Mail], quiet: float
+) -> Iterable[str]:
+    got, due = _reminders(event, mails), _due(event, quiet - _EARLY_SECONDS)
     if event.truth.off or not due:
         return
     if not got:

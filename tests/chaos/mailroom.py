@@ -48,13 +48,13 @@ def delivery_of(message_id: str) -> int:
 def read_mail(at: float, address: str, raw: bytes) -> Mail:
     """What a mail says; raises ValueError for one that is none of ours."""
     mail = message_from_bytes(raw, policy=policy.default)
-    subject = str(mail["Subject"])
+    subject = str(mail["Subject"]).strip()
     kinds = [kind for kind, starts in _KINDS if subject.startswith(starts)]
     if not kinds:
         raise ValueError(f"a mail of no known kind: {subject!r}")
     [entry] = [part for part in mail.walk() if part.get_content_type() == "text/calendar"]
     [event] = Calendar.from_ical(entry.get_payload(decode=True)).walk("VEVENT")
-    text = mail.get_body(("plain",)).get_content()
+    text = mail.get_body(("plain",)).get_content().replace("\r", "")
     codes = _CODES.search(text)
     starts_at: datetime = event["DTSTART"].dt
     return Mail(

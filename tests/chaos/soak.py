@@ -79,7 +79,9 @@ def _play(it: Stage, view: View, outcomes: list[Outcome], plan: Iterator[Round],
     it.load.resume()
     it.wait(WARM_UP_SECONDS)
     for wanted in plan:
-        if time.monotonic() > deadline or sum(not outcome.right for outcome in outcomes) >= _FAILURES_AT_MOST:
+        if (outcomes and time.monotonic() > deadline) or sum(
+            not outcome.right for outcome in outcomes
+        ) >= _FAILURES_AT_MOST:
             break
         outcome = it.play(wanted)
         outcomes.append(outcome)

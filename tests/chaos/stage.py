@@ -42,6 +42,7 @@ class Stage:
     judge: Judge
     doing: str = "starting"
     tick: Callable[[], None] = lambda: None
+    _quiet: float = 0.0
     _pause: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, seconds: float) -> None:
@@ -82,16 +83,17 @@ class Stage:
         if left := self._until(self._restless, SETTLING_SECONDS):
             outcome.wrong += [f"not quiet after {SETTLING_SECONDS:.0f} s: {problem}" for problem in left]
         self.doing = "comparing"
-        self.compare(outcome)
+        self._compare(outcome)
         self.judge.retire(self.house.now(), MARGIN_SECONDS)
 
-    def compare(self, outcome: Outcome) -> None:
+    def _compare(self, outcome: Outcome) -> None:
         """The books of everybody against each other."""
+        ledger = audit.Ledger.read(self.databases)
         outcome.wrong += self.judge.take(self.mailroom.take())
-        lost, wrong = self.judge.settle(self.house.now())
+        lost, wrong = self.judge.settle(self._quiet, self.house.now())
         outcome.lost += [*audit.forgotten(self.databases, self.book), *lost]
         outcome.wrong += [*wrong, *audit.disagreements(self.databases)]
-        outcome.wrong += audit.unlike_ledger(self.databases, self.judge.copies_of_deliveries())
+        outcome.wrong += ledger.disagreements(self.judge.copies_of_deliveries())
         with self.book.lock:
             outcome.wrong += self.book.wrong
             self.book.wrong = []
@@ -103,6 +105,7 @@ class Stage:
         return problems or ["a condition of this fault"] * (not all(met() for met in scene.until))
 
     def _restless(self) -> list[str]:
+        self._quiet = self.house.now()
         return restless(self.house, self.databases)
 
     def _until(self, look: Callable[[], list[str]], seconds: float) -> list[str]:

@@ -122,6 +122,43 @@ def test_who_ordered_after_the_change_by_the_clock_hears_nothing_though_his_orde
     assert world.subjects("h2") == []
 
 
+def order_by_old_facts(world: World, held: dict, holder: str) -> dict:
+    """An order made now by a copy that has not heard of the change yet."""
+    order = example("ticket.ordered", time=world.now().isoformat())
+    order["data"]["event"] = held["data"]["event"]
+    order["data"]["holder"].update(id=holder, email=f"{holder}@dicoevent.example", locale="en")
+    order["data"]["ticket"]["id"] = f"e1-{holder}"
+    return order
+
+
+def test_who_could_still_order_after_the_cancellation_is_told_of_it(world: World, held: dict) -> None:
+    cancelled = example("event.cancelled", sequence=2, time=world.now().isoformat())
+    cancelled["data"] = {**held["data"]["event"], "version": 2}
+    world.receive(cancelled)
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert world.subjects("h2") == ["Cancelled: Jazz does not take place"]
+    assert len(world.subjects("h1")) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_order_heard_of_after_the_cancellation_was_told_is_told_of_it(
+    world: World, held: dict, together: bool
+) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    orders = [order_by_old_facts(world, held, holder) for holder in ("h2", "h3")]
+    if together:
+        world.receive_together(orders)
+    else:
+        for order in orders:
+            world.receive(order)
+    world.deliver()
+    world.deliver()
+    for holder in ("h1", "h2", "h3"):
+        assert world.subjects(holder) == ["Cancelled: Jazz does not take place"]
+
+
 @pytest.mark.parametrize("kind", ["event.cancelled", "event.deleted", "event.updated"])
 def test_a_cancelled_deleted_or_withdrawn_event_is_told_at_once_and_once(
     world: World, held: dict, kind: str
