@@ -16,7 +16,7 @@ _AGAIN = (429, 500, 502, 503, 504)
 
 
 class Unanswered(Exception):
-    """Nobody answered for a whole patience: the soak has failed."""
+    """Nobody answered for a whole patience, or nobody waits for the answer any more."""
 
 
 class Caller:
@@ -25,8 +25,12 @@ class Caller:
     def __init__(self, url: str, book: Book) -> None:
         self._url, self._book = url, book
         self._client = httpx.Client(base_url=url, timeout=httpx.Timeout(12, connect=3))
-        self._pause = threading.Event()
+        self._over = threading.Event()
         self.first = True
+
+    def give_up(self) -> None:
+        """Ends what is asked now."""
+        self._over.set()
 
     def close(self) -> None:
         self._client.close()
@@ -37,7 +41,7 @@ class Caller:
         """An answer that is not a 5xx; the same request is repeated until then."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         self.first = True
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._over.is_set():
             answer = self._once(method, path, who, key, body)
             if answer is not None and answer.status_code == 401 and who is not None and who.token:
                 who.token = self.sign_in(who.username)
@@ -46,7 +50,7 @@ class Caller:
             if self.first:
                 self._book.count("repeated")
             self.first = False
-            self._pause.wait(_PAUSE_SECONDS)
+            self._over.wait(_PAUSE_SECONDS)
         raise Unanswered(f"{method} {path} had no answer in {PATIENCE_SECONDS:.0f} s")
 
     def _once(

@@ -57,6 +57,7 @@ class Scene:
             client.close()
 
 
+AT_ONCE = (0.0, 0.0)
 Run = Callable[[Scene, float], AbstractContextManager[None]]
 
 
@@ -73,8 +74,9 @@ class Fault:
 def flushall(scene: Scene, seconds: float) -> Iterator[None]:
     for _ in range(3):
         scene.redis(lambda client: client.flushall())
-        scene.pause(seconds / 3)
+        scene.pause(seconds / 4)
     yield
+    scene.redis(lambda client: client.flushall())
 
 
 def kill(name: str) -> Run:
@@ -88,7 +90,6 @@ def kill(name: str) -> Run:
             scene.excuses["kill -9 of delivery"] += CONNECTIONS
         if name == "postgres":
             scene.excuses[DATABASE_AWAY] += CONNECTIONS * len(DELIVERIES)
-        scene.pause(seconds)
         yield
 
     return run
@@ -309,9 +310,11 @@ def old_message(scene: Scene, seconds: float) -> Iterator[None]:
 
 FAULTS = (
     Fault("FLUSHALL", flushall),
-    Fault("kill -9 redis", kill("redis")),
-    Fault("kill -9 postgres", kill("postgres")),
-    *(Fault(f"kill -9 {program.name}", kill(program.name)) for program in OURS),
+    # They have happened at once: recovery counts from the blow.
+    *(
+        Fault(f"kill -9 {name}", kill(name), AT_ONCE)
+        for name in ("redis", "postgres", *(p.name for p in OURS))
+    ),
     Fault("redis full", redis_full, (4.0, 10.0)),
     Fault("redis stopped", redis_stopped, (4.0, 12.0)),
     Fault("postgres without connections", no_connections, (5.0, 12.0)),
@@ -323,7 +326,7 @@ FAULTS = (
     Fault("messages out of order", out_of_order),
     Fault("older version's message", old_message),
     Fault("clocks 5 minutes apart", clocks_apart, (6.0, 10.0)),
-    Fault("SIGTERM to all", sigterm),
+    Fault("SIGTERM to all", sigterm, AT_ONCE),
     Fault("deaf consumer", deaf, (3.0, 5.0)),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -60,8 +60,10 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._going.set()
+        for caller in self._callers:
+            caller.give_up()
         for thread in self._threads:
-            thread.join(300)
+            thread.join(30)
         for caller in self._callers:
             caller.close()
 

@@ -8,6 +8,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.write(f"{each.number:4}  {each.seconds:5.1f} s  {each.name}\n")
         return 0
     configure("chaos", "ERROR")
+    # As Ctrl-C, also in the background: the system is stopped, and what was seen until then is told.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     return soak(wanted.minutes * 60, seed, plan)
 
 
@@ -57,7 +61,10 @@ def soak(seconds: float, seed: int, plan: Iterator[Round]) -> int:
         view = View(lambda: _now(it), outcomes)
         it.tick = view.tick
         with view:
-            _play(it, view, outcomes, plan, seconds)
+            try:
+                _play(it, view, outcomes, plan, seconds)
+            except KeyboardInterrupt:
+                view.say("interrupted")
         mails = it.judge.received
         refused, repeated = it.book.refused, it.book.repeated
         counts = f"{len(it.book.tickets)} orders, {len(it.book.events)} events, {len(it.book.people)} people"

@@ -101,8 +101,9 @@ class Stage:
         self.load.failures = []
 
     def _behind(self, scene: Scene, moment: float) -> list[str]:
-        problems = behind(self.house, self.databases, moment)
-        return problems or ["a condition of this fault"] * (not all(met() for met in scene.until))
+        unmet = [met for met in scene.until if not met()]
+        waits = ["a condition of this fault is not met"] * len(unmet)
+        return waits + behind(self.house, self.databases, moment)
 
     def _restless(self) -> list[str]:
         self._quiet = self.house.now()
