@@ -13,7 +13,7 @@ _FOREIGN = "soak-%"  # what was put straight on the queue has no owner to agree 
 
 
 def disagreements(databases: Databases) -> list[str]:
-    """Where a copy says something else than its owner, a message was not counted, or a seat was sold twice."""
+    """Where a copy says something else than its owner, a message was not counted, or a seat sold twice."""
     return [
         *_users(databases),
         *_events(databases),
@@ -79,7 +79,8 @@ def _seats(databases: Databases) -> Iterable[str]:
         dict(
             databases.rows(
                 "tickets",
-                "SELECT event_id, count(*) FROM orders WHERE status IN ('registered', 'checked_in') GROUP BY 1",
+                "SELECT event_id, count(*) FROM orders WHERE status IN ('registered', 'checked_in')"
+                " GROUP BY event_id",
             )
         )
     )
@@ -135,7 +136,7 @@ class Ledger:
         return cls({row[0]: row[1:] for row in databases.rows("notifications", query)})
 
     def disagreements(self, copies: Mapping[int, int]) -> list[str]:
-        """Where it and the mail server say different things; the mails (delivery -> copies) were read later."""
+        """Where it and the mail server (delivery -> copies, read after it) say different things."""
         problems = []
         for id_, (state, attempts, kind, reason) in self.rows.items():
             came = copies.get(id_, 0)

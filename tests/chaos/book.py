@@ -133,7 +133,7 @@ class Book:
 
     @contextmanager
     def changing(self, event: Event, truth: Truth) -> Iterator[None]:
-        """A change is asked for; the caller holds the event's lock and sets `answered`, or it is taken back."""
+        """A change is asked for; without `answered` in the end it did not happen. Hold the event's lock."""
         event.truths.append(truth)
         try:
             yield

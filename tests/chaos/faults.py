@@ -195,11 +195,9 @@ def away(scene: Scene, seconds: float) -> Iterator[None]:
     house.hold(consumer)
     scene.pause(seconds)
     # Everybody else comes back ten minutes later; the consumer after them.
-    for name in others:
-        house.hold(name, signal.SIGTERM)
+    house.hold(*others, number=signal.SIGTERM)
     house.system.offset += AWAY_SECONDS
-    for name in others:
-        house.release(name)
+    house.release(*others)
     wait_until(lambda: not (set(house.sick()) & set(others)), "the rest of notifications is up", 90, 0.2)
     try:
         yield
@@ -225,9 +223,8 @@ def clocks_apart(scene: Scene, seconds: float) -> Iterator[None]:
 
 
 def _restart(house: House, names: list[str]) -> None:
-    for name in names:
-        house.hold(name, signal.SIGTERM)
-        house.release(name)
+    house.hold(*names, number=signal.SIGTERM)
+    house.release(*names)
 
 
 @contextmanager
@@ -252,22 +249,29 @@ def sigterm(scene: Scene, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def deaf(scene: Scene, seconds: float) -> Iterator[None]:
-    """Redis goes and comes back, and a consumer waits for ever on a connection that says nothing more."""
+    """Redis ends and comes back; a consumer lives on and waits for ever for the answer to its BRPOP.
+
+    Its other connections are well, and it reads the feeds: only its watchdog sees what is wrong.
+    """
     house = scene.house
     name = scene.chance.choice(("events-consumer", "tickets-consumer", "notifications-consumer"))
-    scene.notes.append(name)
-    before = house.pid(name)
-    [link] = house.links.find(name, "redis")
-    house.links.freeze(link)
+    before, [link] = house.pid(name), house.links.find(name, "redis")
     house.kill("redis")
-    scene.pause(seconds)
-    yield
-    queue = name.removesuffix("-consumer")
+    try:
+        wait_until(
+            lambda: "redis" not in house.sick() and scene.redis(lambda c: c.ping()), "Redis is back", 30
+        )
+        scene.pause(seconds)
+        wait_until(lambda: house.links.deafen(link, b"BRPOP"), f"{name} waits for messages again", 30, 0.5)
+    except AssertionError as error:
+        scene.notes.append(str(error))
+    scene.notes.append(name)
 
     def hears() -> bool:
-        return house.pid(name) != before or not scene.redis(lambda client: client.llen(queue))
+        return house.pid(name) != before or not house.links.count_deaf(link)
 
     scene.until.append(hears)
+    yield
 
 
 @contextmanager
@@ -347,7 +351,7 @@ class Round:
 
 
 def rounds(seed: int, among: Sequence[Fault] = FAULTS) -> Iterator[Round]:
-    """Every fault alone, in an order of the seed, and then pairs without an end: the same for the same seed."""
+    """Every fault alone, in an order of the seed, then pairs without an end: the same for the same seed."""
     chance = random.Random(seed)
     alone = chance.sample(among, len(among))
     for number in count(1):

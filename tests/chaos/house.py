@@ -159,17 +159,19 @@ class House:
         """kill -9; the supervisor starts it again."""
         self.send(name, signal.SIGKILL)
 
-    def hold(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Ends a child and keeps it down until `release`; returns when it has ended."""
-        child = self.system.children[name]
-        child.restart_at = math.inf
-        self.send(name, number)
-        wait_until(lambda: not child.running(), f"{name} has ended", 60)
+    def hold(self, *names: str, number: int = signal.SIGKILL) -> None:
+        """Ends children and keeps them down until `release`; returns when they have ended."""
+        children = [self.system.children[name] for name in names]
+        for child in children:
+            child.restart_at = math.inf
+            self.send(child.name, number)
+        wait_until(lambda: not any(child.running() for child in children), f"{names} have ended", 60)
 
-    def release(self, name: str) -> None:
-        """Starts a child again, with what its environment is now."""
-        self.refresh(name)
-        self.system.children[name].restart_at = 0.0
+    def release(self, *names: str) -> None:
+        """Starts children again, with what their environment is now."""
+        for name in names:
+            self.refresh(name)
+            self.system.children[name].restart_at = 0.0
 
     def refresh(self, name: str) -> None:
         """What the next start of one of our processes is given."""

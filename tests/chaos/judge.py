@@ -1,4 +1,4 @@
-"""Whether each holder got exactly what he should: the book against the mails, whenever the system is settled."""
+"""Whether each holder got exactly what he should: the book against the mails, whenever all is quiet."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from tests.chaos.book import NEVER, Book, Event, Ticket, Truth
 from tests.chaos.mailroom import Mail, delivery_of
 
-# A reminder may leave so many seconds before its exact moment: the soak's clock and PostgreSQL's are read apart.
+# A reminder may leave so many seconds before its moment: the soak's clock and PostgreSQL's are read apart.
 _EARLY_SECONDS = 1.5
 
 
@@ -122,12 +122,12 @@ def _unreminded(
         return
     if not got:
         yield f"no reminder for {event.truth.starts_at}"
+        return
+    nearest = due[-1]
+    had_it = any(ticket.answered < nearest and ticket.gone_asked == NEVER for ticket in tickets)
     # Who had his ticket, for this start, before the last of them was due has had one since then.
-    elif event.truth.answered < due[-1] and any(
-        t.answered < due[-1] and t.gone_asked == NEVER for t in tickets
-    ):
-        if max(mail.at for mail in got) < due[-1] - _EARLY_SECONDS:
-            yield f"no reminder of the lead time nearest to {event.truth.starts_at}"
+    if had_it and event.truth.answered < nearest and max(mail.at for mail in got) < nearest - _EARLY_SECONDS:
+        yield f"no reminder of the lead time nearest to {event.truth.starts_at}"
 
 
 def _unconfirmed(event: Event, tickets: Sequence[Ticket], mails: Sequence[Mail]) -> Iterable[str]:

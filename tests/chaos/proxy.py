@@ -20,6 +20,9 @@ class Pair:
         self.ends: list[asyncio.StreamWriter] = []
         self.flowing = asyncio.Event()
         self.flowing.set()
+        # What the client said last, and whether it will never hear an answer.
+        self.said = b""
+        self.is_deaf = False
 
     def abort(self) -> None:
         for end in self.ends:
@@ -49,17 +52,29 @@ class Link:
     async def silence(self) -> None:
         """Keeps every connection, takes new ones, and passes nothing on until it is mended."""
         self.is_silent = True
-        await self.freeze()
-
-    async def freeze(self) -> None:
-        """Passes nothing more on of the connections that are there; new ones work."""
         for pair in self._pairs:
             pair.flowing.clear()
+
+    async def deafen(self, words: bytes) -> int:
+        """Passes nothing more on of those connections whose client has just said `words`; how many these are.
+
+        All others work, and new ones do.
+        """
+        deaf = [pair for pair in self._pairs if words in pair.said]
+        for pair in deaf:
+            pair.is_deaf = True
+            pair.flowing.clear()
+        return len(deaf)
+
+    async def count_deaf(self) -> int:
+        """How many of those their client still holds."""
+        return sum(pair.is_deaf for pair in self._pairs)
 
     async def mend(self) -> None:
         """Lets everything through again; what was held back comes now, as TCP would bring it."""
         self.is_cut = self.is_silent = False
         for pair in self._pairs:
+            pair.is_deaf = False
             pair.flowing.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,7 +105,12 @@ class Link:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
+                if writer is not pair.ends[0]:
+                    pair.said = chunk
                 await waiting.put((loop.time() + self.delay, chunk))
+        if pair.is_deaf and writer is not pair.ends[0]:
+            pair.flowing.set()
+            pair.abort()
         await waiting.put((loop.time() + self.delay, b""))
         await passing
 
@@ -142,8 +162,11 @@ class Links:
     def silence(self, link: Link) -> None:
         self._do(link.silence())
 
-    def freeze(self, link: Link) -> None:
-        self._do(link.freeze())
+    def deafen(self, link: Link, words: bytes) -> int:
+        return self._do(link.deafen(words))
+
+    def count_deaf(self, link: Link) -> int:
+        return self._do(link.count_deaf())
 
     def mend(self, link: Link) -> None:
         self._do(link.mend())

@@ -26,7 +26,8 @@ def behind(house: House, databases: Databases, moment: float) -> list[str]:
     problems += _unread(databases, moment)
     due = databases.one(
         "notifications",
-        "SELECT (SELECT count(*) FROM reminder_schedules WHERE state = 'pending' AND due_at <= to_timestamp(%(t)s))"
+        "SELECT (SELECT count(*) FROM reminder_schedules WHERE state = 'pending'"
+        "  AND due_at <= to_timestamp(%(t)s))"
         " + (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'retry')"
         "  AND next_attempt_at <= to_timestamp(%(t)s))"
         " + (SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending')"

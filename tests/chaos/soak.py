@@ -1,5 +1,5 @@
-"""scripts/chaos [--minutes N] [--seed S]: the soak. Breaks one thing after the other, and then two at once, in
-a whole system under load; after each it waits until all has recovered and compares everything.
+"""scripts/chaos [--minutes N] [--seed S]: the soak. Breaks one thing after the other, and then two at once,
+in a whole system under load; after each it waits until all has recovered and compares everything.
 
 Exit code 0 if nothing was lost, nothing came twice without an excuse, and everybody agreed with everybody.
 """

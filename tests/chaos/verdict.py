@@ -76,7 +76,7 @@ HEADINGS = (
 
 
 def lines_of(outcomes: Sequence[Outcome]) -> list[Line]:
-    """A line for each fault alone, one for all pairs, and the sum. A fault that was only in pairs has a line too."""
+    """A line for each fault alone, one for all pairs, and the sum; a fault only in pairs has a line too."""
     names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.faults))
     paired = [outcome for outcome in outcomes if len(outcome.faults) > 1]
     lines = []
