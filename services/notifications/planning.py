@@ -188,9 +188,12 @@ def _expand_reminder(connection: sa.Connection, schedule: sa.Row, holders: list[
         covered=automatic and nearest_due(schedule.starts_at, leads, now) not in (lead, None),
         late=automatic and schedule.armed_at is not None and schedule.armed_at > schedule.due_at,
     )
+    orphans: list[tuple[str, str]] = []
     if any(longer > lead for longer in leads):
-        recipients.withdraw_covered(connection, schedule, holders, now)
+        orphans = recipients.withdraw_covered(connection, schedule, holders, now)
     recipients.add(connection, mailing, holders, now)
+    if orphans:
+        recipients.confirm_by(connection, schedule, orphans)
 
 
 def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -> list[str]:

@@ -214,9 +214,11 @@ def withdraw_kind(
 
 def withdraw_covered(
     connection: sa.Connection, schedule: sa.Row, holders: Sequence[str], now: datetime
-) -> None:
-    """Takes back longer-lead reminders that still wait when a nearer one goes out."""
-    withdraw(
+) -> list[tuple[str, str]]:
+    """Takes back longer-lead reminders that still wait when a nearer one goes out; returns (holder, ticket)
+    of those that would have confirmed an order.
+    """
+    return withdraw(
         connection,
         COVERED,
         now,
@@ -225,6 +227,26 @@ def withdraw_covered(
         deliveries.c.starts_at == schedule.starts_at,
         deliveries.c.lead_minutes > schedule.lead_minutes,
         deliveries.c.holder_id == sa.any_(sa.cast(list(holders), ARRAY(sa.Text))),
+    )
+
+
+def confirm_by(connection: sa.Connection, schedule: sa.Row, orphans: Sequence[tuple[str, str]]) -> None:
+    """Lets the waiting reminders of a schedule confirm the orders that others were to confirm."""
+    connection.execute(
+        sa.text(
+            "UPDATE deliveries AS d SET confirms = o.ticket"
+            " FROM unnest(CAST(:holders AS text[]), CAST(:tickets AS text[])) AS o(holder, ticket)"
+            " WHERE d.event_id = :event AND d.kind = 'reminder' AND d.lead_minutes = :lead"
+            "  AND d.starts_at = :start AND d.holder_id = o.holder AND d.state = 'pending'"
+            "  AND d.confirms IS NULL"
+        ),
+        {
+            "holders": [holder for holder, _ in orphans],
+            "tickets": [ticket for _, ticket in orphans],
+            "event": schedule.event_id,
+            "lead": schedule.lead_minutes,
+            "start": schedule.starts_at,
+        },
     )
 
 
@@ -356,9 +378,11 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             # `<> ''` lets the planner use the partial index.
             "  (SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
             "   AND d.subject_id <> '' AND d.kind = 'confirmation') AS confirmed,"
-            "  (SELECT max(d.edition) FROM deliveries AS d WHERE d.holder_id = t.holder_id"
-            "   AND d.event_id = t.event_id AND d.kind IN ('moved', 'cancelled')"
-            "   AND d.state IN ('accepted', 'sending', 'unknown')) AS told"
+            "  (SELECT max(CASE WHEN d.kind IN ('moved', 'cancelled') THEN d.edition"
+            "    ELSE d.content_version END) FROM deliveries AS d WHERE d.holder_id = t.holder_id"
+            "   AND d.event_id = t.event_id AND d.state IN ('accepted', 'sending', 'unknown')"
+            # A reminder says that it takes place, also to one who had been told that it does not.
+            "   AND (d.kind IN ('moved', 'cancelled') OR (:gone AND d.kind IN ('reminder', 'manual')))) AS told"
             " FROM batch AS b JOIN tickets AS t ON t.holder_id = b.holder_id AND t.event_id = :event"
             "  AND (t.active OR (:gone AND t.gone_at >= :changed))) AS knowing"
             " GROUP BY holder_id ORDER BY holder_id"

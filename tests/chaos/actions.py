@@ -95,6 +95,7 @@ class Actor:
         asked, key = self.house.now(), str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
         answer = self.caller.ask("POST", "/api/registrations/", person, key, ticket_id=event.type_id)
         if answer.status_code != 201:
+            event.refused += 1
             return self._refused()
         body = answer.json()
         ticket = Ticket(body["id"], body["code"], person.id, event.id, asked, self.house.now())

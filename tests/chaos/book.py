@@ -34,6 +34,7 @@ class Event:
     truths: list[Truth]
     quota: int = 1000
     orders: int = 0
+    refused: int = 0
     # Nothing happens to it any more: its start is near.
     retired: bool = False
     injected: bool = False

@@ -43,6 +43,7 @@ class Stage:
     doing: str = "starting"
     tick: Callable[[], None] = lambda: None
     _quiet: float = 0.0
+    _told: set[str] = field(default_factory=set)
     _pause: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, seconds: float) -> None:
@@ -89,16 +90,24 @@ class Stage:
     def _compare(self, outcome: Outcome) -> None:
         """The books of everybody against each other."""
         ledger = audit.Ledger.read(self.databases)
-        outcome.wrong += self.judge.take(self.mailroom.take())
-        lost, wrong = self.judge.settle(self._quiet, self.house.now())
-        outcome.lost += [*audit.forgotten(self.databases, self.book), *lost]
-        outcome.wrong += [*wrong, *audit.disagreements(self.databases)]
-        outcome.wrong += ledger.disagreements(self.judge.copies_of_deliveries())
+        wrong = self.judge.take(self.mailroom.take())
+        missing, too_many = self.judge.settle(self._quiet, self.house.now())
+        lost = [*audit.forgotten(self.databases, self.book), *missing]
+        wrong += [*too_many, *audit.disagreements(self.databases)]
+        wrong += ledger.disagreements(self.judge.copies_of_deliveries())
+        outcome.lost += self._news(lost)
+        outcome.wrong += self._news(wrong)
         with self.book.lock:
             outcome.wrong += self.book.wrong
             self.book.wrong = []
         outcome.wrong += self.load.failures
         self.load.failures = []
+
+    def _news(self, problems: list[str]) -> list[str]:
+        """Those that no earlier round has told of."""
+        fresh = [problem for problem in problems if problem not in self._told]
+        self._told.update(fresh)
+        return fresh
 
     def _behind(self, scene: Scene, moment: float) -> list[str]:
         unmet = [met for met in scene.until if not met()]

@@ -141,6 +141,18 @@ def test_who_could_still_order_after_the_cancellation_is_told_of_it(world: World
     assert len(world.subjects("h1")) == 1
 
 
+def test_a_reminder_that_left_before_the_second_cancellation_is_taken_back(world: World, held: dict) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    world.change(held, 3, "event.scheduled", starts_in=timedelta(minutes=90))
+    world.deliver()
+    assert len(world.reminders()) == 1
+    world.change(held, 4, "event.cancelled", starts_in=timedelta(minutes=90))
+    deliver_settled(world)
+    assert world.subjects()[-1] == "Cancelled: Jazz does not take place"
+    assert len(world.subjects()) == 3
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_an_order_heard_of_after_the_cancellation_was_told_is_told_of_it(
     world: World, held: dict, together: bool
