@@ -382,7 +382,8 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             "    ELSE d.content_version END) FROM deliveries AS d WHERE d.holder_id = t.holder_id"
             "   AND d.event_id = t.event_id AND d.state IN ('accepted', 'sending', 'unknown')"
             # A reminder says that it takes place, also to one who had been told that it does not.
-            "   AND (d.kind IN ('moved', 'cancelled') OR (:gone AND d.kind IN ('reminder', 'manual')))) AS told"
+            "   AND (d.kind IN ('moved', 'cancelled')"
+            "    OR (:gone AND d.kind IN ('reminder', 'manual')))) AS told"
             " FROM batch AS b JOIN tickets AS t ON t.holder_id = b.holder_id AND t.event_id = :event"
             "  AND (t.active OR (:gone AND t.gone_at >= :changed))) AS knowing"
             " GROUP BY holder_id ORDER BY holder_id"

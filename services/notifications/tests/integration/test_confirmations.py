@@ -158,7 +158,7 @@ def test_a_reminder_has_all_codes_of_a_person_however_many_orders(shop: World) -
     assert "ZZTOP" in text_of(reminder)
 
 
-def test_a_reminder_that_was_to_confirm_and_is_covered_by_a_nearer_one_leaves_that_to_it(
+def test_a_covered_reminder_that_was_to_confirm_leaves_that_to_the_nearer_one(
     world: World,
 ) -> None:
     world.settings = replace(world.settings, confirm_orders=True)
