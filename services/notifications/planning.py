@@ -83,8 +83,10 @@ def follow_order(
     """The mail that follows from an order; without `ticket_id` there is nothing to confirm."""
     if event.called_off:
         # Its notice may be out already, and nothing else tells this holder.
-        schedules.rearm_cancellation(connection, event)
-        store.notify(connection)
+        now = store.database_now(connection, offset)
+        if event.starts_at > now:
+            schedules.rearm_cancellation(connection, event, now)
+            store.notify(connection)
         return
     leads = [timedelta(minutes=row.lead_minutes) for row in schedules.hold_reminders(connection, event)]
     now = store.database_now(connection, offset)

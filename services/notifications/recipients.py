@@ -375,9 +375,11 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             "   WHERE c.event_id = t.event_id AND c.changed_at < t.ordered_at"
             # Nobody orders what he knows to be off: his order was taken by a copy that had not heard of it.
             "    AND c.status NOT IN ('cancelled', 'draft'))) AS bought,"
-            # `<> ''` lets the planner use the partial index.
-            "  (SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
-            "   AND d.subject_id <> '' AND d.kind = 'confirmation') AS confirmed,"
+            # `<> ''` and IS NOT NULL let the planner use the partial indexes.
+            "  greatest((SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
+            "   AND d.subject_id <> '' AND d.kind = 'confirmation'),"
+            "   (SELECT max(d.content_version) FROM deliveries AS d WHERE d.confirms = t.id"
+            "   AND d.confirms IS NOT NULL)) AS confirmed,"
             "  (SELECT max(CASE WHEN d.kind IN ('moved', 'cancelled') THEN d.edition"
             "    ELSE d.content_version END) FROM deliveries AS d WHERE d.holder_id = t.holder_id"
             "   AND d.event_id = t.event_id AND d.state IN ('accepted', 'sending', 'unknown')"

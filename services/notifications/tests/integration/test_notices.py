@@ -122,6 +122,24 @@ def test_who_ordered_after_the_change_by_the_clock_hears_nothing_though_his_orde
     assert world.subjects("h2") == []
 
 
+def test_whose_reminder_confirmed_his_order_by_old_facts_is_told_though_he_ordered_after_the_change(
+    world: World,
+) -> None:
+    world.settings = replace(world.settings, confirm_orders=True)
+    before = world.now()
+    held = example("ticket.ordered")
+    starts_at = (before + timedelta(minutes=90)).isoformat()
+    held["data"]["event"].update(id="e1", version=1, starts_at=starts_at, ends_at=None)
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.reminders()) == 1
+    changed = example("event.updated", sequence=2, time=before.isoformat())
+    changed["data"] = {**held["data"]["event"], "version": 2, "location": "Place B"}
+    world.receive(changed)
+    deliver_settled(world)
+    assert world.subjects()[1].startswith("Moved: ")
+
+
 def order_by_old_facts(world: World, held: dict, holder: str) -> dict:
     """An order made now by a copy that has not heard of the change yet."""
     order = example("ticket.ordered", time=world.now().isoformat())
@@ -169,6 +187,26 @@ def test_an_order_heard_of_after_the_cancellation_was_told_is_told_of_it(
     world.deliver()
     for holder in ("h1", "h2", "h3"):
         assert world.subjects(holder) == ["Cancelled: Jazz does not take place"]
+
+
+def test_an_order_heard_of_after_a_cancelled_event_was_edited_is_told_of_the_cancellation(
+    world: World, held: dict
+) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    world.change(held, 3, status="cancelled", location="Place B")
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.subjects("h1")) == len(world.subjects("h2")) == 1
+
+
+def test_an_order_for_an_event_that_was_heard_of_first_as_cancelled_is_told_of_it(world: World) -> None:
+    held = example("ticket.ordered")
+    held["data"]["event"].update(id="e9", version=1, starts_at=(world.now() + DAY).isoformat(), ends_at=None)
+    world.change(held, 2, "event.cancelled")
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.subjects("h2")) == 1
 
 
 @pytest.mark.parametrize("kind", ["event.cancelled", "event.deleted", "event.updated"])
