@@ -137,7 +137,7 @@ def test_whose_reminder_confirmed_his_order_by_old_facts_is_told_though_he_order
     changed["data"] = {**held["data"]["event"], "version": 2, "location": "Place B"}
     world.receive(changed)
     deliver_settled(world)
-    assert world.subjects()[1].startswith("Moved: ")
+    assert world.subjects()[1].strip().startswith("Moved: ")
 
 
 def order_by_old_facts(world: World, held: dict, holder: str) -> dict:
