@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("service", choices=("notifications",))
     parser.parse_args(arguments)
     try:
-        sys.stdout.write(bootstrap.run_rebuild(read_settings(tool_environment())))
+        bootstrap.run_rebuild(read_settings(tool_environment()))
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         return 1

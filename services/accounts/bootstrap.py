@@ -66,6 +66,6 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     return make_app(wiring, vital, {"redis": redis_check(settings.broker_url)}, lifespan)
 
 
-def run_migrations(settings: Settings) -> None:
+def run_migrate(settings: Settings) -> None:
     """Brings the database to the newest revision."""
     migrate(settings.database_url, MIGRATIONS, "accounts")

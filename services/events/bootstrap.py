@@ -114,6 +114,6 @@ def run_consumer(settings: Settings) -> None:
         engine.dispose()
 
 
-def run_migrations(settings: Settings) -> None:
+def run_migrate(settings: Settings) -> None:
     """Brings the database to the newest revision."""
     migrate(settings.database_url, MIGRATIONS, "events")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -16,13 +18,16 @@ from services.notifications.planning import plan_due
 from services.notifications.settings import Settings
 from shared.broker import run_worker, wire_receiver
 from shared.broker.metrics import queue_metrics
-from shared.database import Listener, make_engine
+from shared.database import Listener, make_engine, migrate
+from shared.http import serve
 from shared.inbox import FeedReader, Receiver
 from shared.inbox.metrics import dead_letter_metrics, feed_metrics
 from shared.messages import SHAPES
 from shared.metrics.scrape import sources
 from shared.retention import read_retention, start_pruning
 from shared.settings import process_environment
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def make_handlers(settings: Settings) -> MessageHandlers:
@@ -51,8 +56,13 @@ def make_feed_reader(engine: Engine, settings: Settings) -> FeedReader:
     return FeedReader(engine, feeds_of(settings), settings.service_token)
 
 
+def run_api(settings: Settings) -> None:
+    """Serves HTTP until SIGTERM."""
+    serve(make_http_app(settings), settings.bind)
+
+
 def make_http_app(settings: Settings) -> FastAPI:
-    """The API process."""
+    """The API."""
     from services.notifications.api import Doors, make_app
     from shared.auth import Authenticator, RemoteKeys, TokenVerifier
     from shared.http import Owner, database_check, redis_check
@@ -90,8 +100,8 @@ def run_consumer(settings: Settings) -> None:
     reader.stop()
 
 
-def run_rebuild(settings: Settings) -> str:
-    """Rebuilds the projections from their owners; returns what was done, in one line for each kind."""
+def run_rebuild(settings: Settings) -> None:
+    """Rebuilds the projections from their owners, and says what was done in one line for each kind."""
     import httpx
 
     from services.notifications.rebuild import Rebuild
@@ -103,9 +113,13 @@ def run_rebuild(settings: Settings) -> str:
         for source, url in feeds_of(settings).items()
     }
     report = Rebuild(engine, owners, make_handlers(settings).table()).run()
-    return "".join(
-        f"{kind}: {seen} looked at, {report.mended[kind]} put right\n" for kind, seen in report.seen.items()
-    )
+    for kind, seen in report.seen.items():
+        sys.stdout.write(f"{kind}: {seen} looked at, {report.mended[kind]} put right\n")
+
+
+def run_migrate(settings: Settings) -> None:
+    """Brings the database to the newest revision."""
+    migrate(settings.database_url, MIGRATIONS, "notifications")
 
 
 def run_delivery(settings: Settings) -> None:

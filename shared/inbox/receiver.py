@@ -55,9 +55,12 @@ class Receiver:
             envelope = read_envelope(body)
             with watch.applying(envelope):
                 data = self._parse(envelope)
-                with self._one_at_a_time, self._engine.begin() as connection:
-                    fresh = self._apply(connection, envelope, data)
-                    complete = self._step(connection, envelope)
+                fresh, complete = self._transact(
+                    lambda connection: (
+                        self._apply(connection, envelope, data),
+                        self._step(connection, envelope),
+                    )
+                )
                 watch.taken(envelope, fresh)
         except (MessageRefused, DataError, IntegrityError) as error:
             self.bury(body, _reason(error))
@@ -78,8 +81,10 @@ class Receiver:
 
         try:
             noted, complete = self._transact(work)
-        except (DataError, IntegrityError):
-            # Nothing of it was taken; now each message for itself, to find the bad ones.
+        except (DataError, IntegrityError, OperationalError) as error:
+            if isinstance(error, OperationalError) and not isinstance(error.orig, DeadlockDetected):
+                raise
+            # Nothing of it was taken; now each message for itself, to find the bad ones, or with few locks.
             for body in bodies:
                 self.receive(body)
             return

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from kombu.exceptions import OperationalError
+from psycopg2.errors import DeadlockDetected
 
 from shared.http import make_api
 from shared.inbox import FeedReader, Receiver
@@ -184,3 +185,19 @@ def test_the_feed_is_for_services_only(make_service_engine: Make) -> None:
     app = make_api("feed", {})
     app.include_router(feed_router(make_service_engine("accounts"), "token"))
     assert TestClient(app).get("/internal/feed").status_code == 401
+
+
+def test_messages_that_deadlock_together_are_taken_one_by_one(make_service_engine: Make) -> None:
+    engine, line = make_service_engine("accounts"), Line()
+    say(engine, "u1", "u2")
+    relay(engine, line).relay_once()
+    consumer = make_service_engine("events")
+
+    def take_all(connection: sa.Connection, messages: Sequence[tuple[Any, Envelope]]) -> None:
+        if len(messages) > 1:
+            raise sa.exc.OperationalError("lock", None, DeadlockDetected())
+
+    receiver = Receiver(consumer, {"user.deleted": lambda *_: None}, take_all=take_all)
+    receiver.receive_many(line.sent)
+    with consumer.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM inbox")) == 2

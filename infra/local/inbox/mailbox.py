@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
 from email.policy import default
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,8 @@ def _mail(row: tuple[str, str, str, str, bytes]) -> Mail:
 
 def summary(mail: Mail) -> dict[str, Any]:
     """A mail as Mailpit lists it (https://mailpit.axllent.org/docs/api-v1/)."""
-    message = mail.parsed()
+    head, _, _ = mail.source.partition(b"\r\n\r\n")
+    message = _headers(head)
     to = _addresses(message, "To") or [{"Name": "", "Address": address} for address in mail.recipients]
     senders = _addresses(message, "From") or [{"Name": "", "Address": mail.sender}]
     return {
@@ -111,6 +114,12 @@ def summary(mail: Mail) -> dict[str, Any]:
     }
 
 
+# Who waits for a mail reads the list again and again, and meanwhile no mail is taken.
+@lru_cache(maxsize=KEPT)
+def _headers(head: bytes) -> Message:
+    return BytesHeaderParser(policy=default).parsebytes(head)
+
+
 def details(mail: Mail) -> dict[str, Any]:
     """A mail with its text and HTML."""
     message = mail.parsed()
@@ -122,7 +131,7 @@ def details(mail: Mail) -> dict[str, Any]:
     }
 
 
-def _addresses(message: EmailMessage, header: str) -> list[dict[str, str]]:
+def _addresses(message: Message, header: str) -> list[dict[str, str]]:
     found: tuple[Address, ...] = getattr(message[header], "addresses", ())
     return [{"Name": address.display_name, "Address": address.addr_spec} for address in found]
 
