@@ -64,8 +64,6 @@ class Ticket:
     gone_asked: float = NEVER
     gone: float = NEVER
     paid: bool = False
-    # Its cancellation overtook it: nobody should ever hear of it.
-    stillborn: bool = False
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ class Judge:
             yield "a mail to an old address"
         if not any(_says(mail, truth) for truth in event.truths_since(self._settled)):
             yield f"a mail that says what was not true any more ({event.truths})"
-        held = [t for t in self._tickets(person.id, event.id) if t.gone >= self._settled and not t.stillborn]
+        held = [t for t in self._tickets(person.id, event.id) if t.gone >= self._settled]
         if not held:
             yield "a mail to one who had no ticket any more"
         if mail.kind == "reminder" and mail.at < mail.starts_at - max(event.leads) - _EARLY_SECONDS:
@@ -67,7 +67,7 @@ class Judge:
             where = f"{user_id} of {event_id}"
             wrong += [f"{where}: {problem}" for problem in _too_many(event, tickets, mails, now)]
             lost += [f"{where}: {problem}" for problem in _unconfirmed(event, tickets, mails)]
-            if any(ticket.gone_asked == NEVER and not ticket.stillborn for ticket in tickets):
+            if any(ticket.gone_asked == NEVER for ticket in tickets):
                 missing = [*_unreminded(event, tickets, mails, quiet), *_untold(event, mails)]
                 lost += [f"{where}: {problem}" for problem in missing]
         self._settled = quiet
@@ -133,12 +133,7 @@ def _unreminded(
 def _unconfirmed(event: Event, tickets: Sequence[Ticket], mails: Sequence[Mail]) -> Iterable[str]:
     for ticket in tickets:
         was_off = any(truth.off for truth in event.truths_since(ticket.asked))
-        if (
-            ticket.gone_asked == NEVER
-            and not ticket.stillborn
-            and not was_off
-            and not _confirmations(ticket, mails)
-        ):
+        if ticket.gone_asked == NEVER and not was_off and not _confirmations(ticket, mails):
             yield f"order {ticket.id} was not confirmed"
 
 

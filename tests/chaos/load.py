@@ -101,7 +101,7 @@ class Load:
         with book.lock:
             people = [p for p in book.people.values() if not p.injected]
             events = [e for e in book.events.values() if not (e.retired or e.injected)]
-            tickets = [t for t in book.tickets.values() if t.gone_asked == NEVER and not t.stillborn]
+            tickets = [t for t in book.tickets.values() if t.gone_asked == NEVER]
         selling = [e for e in events if not e.truth.off and e.orders + e.refused < _ORDERS_OF_AN_EVENT]
         if len(people) < _PEOPLE:
             actor.register()

@@ -77,7 +77,7 @@ class Post:
             stays, leaves = self._person(), self._person()
             story = [self._told(event, 1), self._ordered(event, stays), self._ordered(event, leaves)]
             gone = self._book.tickets[story[-1]["data"]["ticket"]["id"]]
-            gone.stillborn = True
+            gone.gone_asked = gone.gone = self._house.now()
             for version, place in ((2, "Balai Kota"), (3, "Monas")):
                 now = self._house.now()
                 event.truths.append(Truth(now, event.truth.starts_at + 600, place, answered=now))

@@ -72,7 +72,7 @@ class Stage:
         outcome.operations = self.book.operations - operations
         outcome.mails = self.mailroom.count - mails
         outcome.doubled = len(self.judge.extra) - extra
-        outcome.excuses, outcome.notes = scene.excuses, scene.notes
+        outcome.excuses, outcome.notes = scene.excuses, list(dict.fromkeys(scene.notes))
         outcome.wrong += scene.wrong
         return outcome
 
