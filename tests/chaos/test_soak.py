@@ -45,14 +45,12 @@ def house(seed: int) -> Iterator[Stage]:
 def test_whatever_breaks_all_agree_afterwards_and_everybody_got_exactly_what_he_should(
     house: Stage, seed: int
 ) -> None:
-    chosen = random.Random(seed).sample(QUICK, 4)
+    names = random.Random(seed).sample(QUICK, 3)
     house.load.resume()
     house.wait(4)
-    for number, names in enumerate((chosen[:2], chosen[2:])):
-        faults = tuple(BY_NAME[name] for name in names)
-        outcome = house.play(Round(number, faults, 3.0, f"{seed}/{number}"))
-        assert outcome.lost == []
-        assert outcome.wrong == []
-        assert outcome.unexcused == 0, f"{outcome.doubled} mails came twice after {names}"
-        assert outcome.operations > 0
+    outcome = house.play(Round(1, tuple(BY_NAME[name] for name in names), 2.0, f"{seed}/1"))
+    assert outcome.lost == [], names
+    assert outcome.wrong == [], names
+    assert outcome.unexcused == 0, f"{outcome.doubled} mails came twice after {names}"
+    assert outcome.operations > 0
     assert house.judge.received > 0
