@@ -10,10 +10,8 @@ from tests.chaos.caller import Caller
 from tests.chaos.house import House
 from tests.chaos.post import Post
 
-_OPEN_EVENTS = 8
 _ORDERS_OF_AN_EVENT = 14
 _CHANGES_OF_AN_EVENT = 5
-_PEOPLE = 25
 # how often, what
 _WEIGHTS = {
     "order": 50,
@@ -28,7 +26,13 @@ _WEIGHTS = {
 
 
 class Load:
-    """`workers` threads. Everything random comes from `seed` and the worker's number."""
+    """`workers` threads. Everything random comes from `seed` and the worker's number.
+
+    There are always `people` at least, and `on_sale` events that can be ordered for.
+    """
+
+    people = 25
+    on_sale = 8
 
     def __init__(self, house: House, book: Book, post: Post, seed: int, workers: int, pause: float) -> None:
         self.house, self.book, self.post = house, book, post
@@ -103,9 +107,9 @@ class Load:
             events = [e for e in book.events.values() if not (e.retired or e.injected)]
             tickets = [t for t in book.tickets.values() if t.gone_asked == NEVER]
         selling = [e for e in events if not e.truth.off and e.orders + e.refused < _ORDERS_OF_AN_EVENT]
-        if len(people) < _PEOPLE:
+        if len(people) < self.people:
             actor.register()
-        elif len(selling) < _OPEN_EVENTS:
+        elif len(selling) < self.on_sale:
             actor.schedule()
         else:
             self._act(actor, chance, people, events, selling, tickets)

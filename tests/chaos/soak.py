@@ -22,7 +22,7 @@ from tests.chaos.stage import Stage, stage
 from tests.chaos.verdict import Outcome, markdown
 from tests.chaos.view import View
 
-WARM_UP_SECONDS = 12.0
+ORDERS_BEFORE = 60
 # A system that does not get well any more says nothing new.
 _FAILURES_AT_MOST = 5
 
@@ -82,9 +82,7 @@ def soak(seconds: float, seed: int, plan: Iterator[Round]) -> int:
 
 def _play(it: Stage, view: View, outcomes: list[Outcome], plan: Iterator[Round], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    it.doing = "warming up"
-    it.load.resume()
-    it.wait(WARM_UP_SECONDS)
+    it.warm_up(ORDERS_BEFORE)
     for wanted in plan:
         if (outcomes and time.monotonic() > deadline) or sum(
             not outcome.right for outcome in outcomes

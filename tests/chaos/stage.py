@@ -53,6 +53,16 @@ class Stage:
             self._pause.wait(min(left, _LOOK_SECONDS))
             self.tick()
 
+    def warm_up(self, orders: int, seconds: float = 90.0) -> None:
+        """Returns when so many tickets were ordered."""
+        self.doing = "warming up"
+        self.load.resume()
+        deadline = time.monotonic() + seconds
+        while len(self.book.tickets) < orders:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not {orders} orders in {seconds:.0f} s: {self.load.failures[:3]}")
+            self.wait(_LOOK_SECONDS)
+
     def play(self, wanted: Round) -> Outcome:
         """One round: the faults, recovery, and a look at everything once it is quiet."""
         outcome = Outcome(tuple(fault.name for fault in wanted.faults))

@@ -46,8 +46,8 @@ def test_whatever_breaks_all_agree_afterwards_and_everybody_got_exactly_what_he_
     house: Stage, seed: int
 ) -> None:
     names = random.Random(seed).sample(QUICK, 3)
-    house.load.resume()
-    house.wait(4)
+    house.load.people, house.load.on_sale = 6, 3
+    house.warm_up(12)
     outcome = house.play(Round(1, tuple(BY_NAME[name] for name in names), 2.0, f"{seed}/1"))
     assert outcome.lost == [], names
     assert outcome.wrong == [], names
