@@ -171,6 +171,18 @@ def test_a_reminder_that_left_before_the_second_cancellation_is_taken_back(world
     assert len(world.subjects()) == 3
 
 
+def test_a_reminder_that_told_of_a_change_that_was_taken_back_is_put_right(world: World) -> None:
+    first = world.order(starts_in=timedelta(minutes=110), location="Kota Tua")
+    world.deliver()
+    world.change(first, 2, starts_in=timedelta(minutes=100), location="Place B")
+    world.deliver()
+    assert len(world.reminders()) == 2
+    world.change(first, 3)
+    deliver_settled(world)
+    assert len(world.subjects()) == 3
+    assert "Place before: Place B" in text_of(world.server.mails[-1])
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_an_order_heard_of_after_the_cancellation_was_told_is_told_of_it(
     world: World, held: dict, together: bool
