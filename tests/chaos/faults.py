@@ -3,21 +3,16 @@
 import random
 import signal
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg2
 import redis
 
 from shared.testing import wait_until
-from tests.chaos.book import Book
-from tests.chaos.databases import READS, Databases
+from tests.chaos.databases import READS
 from tests.chaos.house import CONNECTIONS, DELIVERIES, GRACE_SECONDS, OURS, House
-from tests.chaos.post import Post
+from tests.chaos.scene import Fault, Run, Scene
 
 _END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'dicoevent%'"
 SLOW_SECONDS = 0.2
@@ -28,46 +23,7 @@ DATABASE_AWAY = "database away for longer than a lease"
 _SIGTERM_PATIENCE = GRACE_SECONDS + 7.0
 
 
-@dataclass
-class Scene:
-    """What a fault works on. `wrong` takes what it saw that must not be; `target` names what was hit."""
-
-    house: House
-    databases: Databases
-    book: Book
-    post: Post
-    chance: random.Random
-    pause: Callable[[float], None]
-    wrong: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    # Conditions of recovery beside those that hold for every fault.
-    until: list[Callable[[], bool]] = field(default_factory=list)
-    # why -> how many mails may come twice because of it
-    excuses: Counter[str] = field(default_factory=Counter)
-
-    def redis(self, work: Callable[["redis.Redis"], Any]) -> Any:
-        """Does something with Redis past the links; None, with a note, when it cannot be reached."""
-        client = self.house.redis()
-        try:
-            return work(client)
-        except redis.RedisError as error:
-            self.notes.append(f"Redis: {type(error).__name__}")
-            return None
-        finally:
-            client.close()
-
-
 AT_ONCE = (0.0, 0.0)
-Run = Callable[[Scene, float], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """`hold` are the least and the most seconds it lasts."""
-
-    name: str
-    run: Run
-    hold: tuple[float, float] = (2.0, 6.0)
 
 
 @contextmanager
@@ -334,36 +290,3 @@ FAULTS = (
     Fault("deaf consumer", deaf, (3.0, 5.0)),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One fault, or two at once: which, for how long, and the seed of everything else in it."""
-
-    number: int
-    faults: tuple[Fault, ...]
-    seconds: float
-    seed: str
-
-    @property
-    def name(self) -> str:
-        return " + ".join(fault.name for fault in self.faults)
-
-
-def rounds(seed: int, among: Sequence[Fault] = FAULTS) -> Iterator[Round]:
-    """Every fault alone, in an order of the seed, then pairs without an end: the same for the same seed."""
-    chance = random.Random(seed)
-    alone = chance.sample(among, len(among))
-    for number in count(1):
-        pair = tuple(chance.sample(among, min(2, len(among))))
-        faults = (alone[number - 1],) if number <= len(alone) else pair
-        seconds = max(chance.uniform(*fault.hold) for fault in faults)
-        yield Round(number, faults, round(seconds, 1), f"{seed}/{number}")
-
-
-def strike(scene: Scene, wanted: Round) -> None:
-    """Applies the faults of a round, one after the other, holds them, and lifts them."""
-    with ExitStack() as stack:
-        for fault in wanted.faults:
-            stack.enter_context(fault.run(scene, wanted.seconds))
-        scene.pause(wanted.seconds)

@@ -17,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 
 from shared.logging import configure
-from tests.chaos.faults import BY_NAME, FAULTS, Round, rounds
+from tests.chaos.faults import BY_NAME, FAULTS
+from tests.chaos.plan import Round, rounds
 from tests.chaos.stage import Stage, stage
 from tests.chaos.verdict import Outcome, markdown
 from tests.chaos.view import View

@@ -13,13 +13,14 @@ import psycopg2
 from tests.chaos import audit
 from tests.chaos.book import Book
 from tests.chaos.databases import Databases
-from tests.chaos.faults import Round, Scene, strike
 from tests.chaos.house import House
 from tests.chaos.judge import Judge
 from tests.chaos.load import Load
 from tests.chaos.mailroom import Mailroom
+from tests.chaos.plan import Round, strike
 from tests.chaos.post import Post
 from tests.chaos.quiet import behind, restless
+from tests.chaos.scene import Scene
 from tests.chaos.verdict import Outcome
 
 RECOVERY_SECONDS = 240.0

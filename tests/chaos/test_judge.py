@@ -5,9 +5,10 @@ from itertools import islice
 import pytest
 
 from tests.chaos.book import Book, Event, Person, Ticket, Truth
-from tests.chaos.faults import FAULTS, rounds
+from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Judge
 from tests.chaos.mailroom import Mail
+from tests.chaos.plan import rounds
 from tests.chaos.verdict import Outcome, markdown
 
 HOUR = 3600.0

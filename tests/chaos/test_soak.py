@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import BY_NAME, Round
+from tests.chaos.faults import BY_NAME
+from tests.chaos.plan import Round
 from tests.chaos.stage import Stage, stage
 
 # Those that are over in a few seconds, also on a busy machine.
