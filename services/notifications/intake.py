@@ -143,7 +143,7 @@ class Intake:
                     traces.remember(connection, data.ticket.id)
             event = events[data.event.id]
             confirm = self.handlers.confirms(data, envelope, now)
-            if not event.takes_place or nearest_due(event.starts_at, leads.get(event.id, ()), now) is None:
+            if event.takes_place and nearest_due(event.starts_at, leads.get(event.id, ()), now) is None:
                 if mail_of_order(event, (), now, confirm=confirm, reminded=True) is not None:
                     wanted.append((event, data))
             else:

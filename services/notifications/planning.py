@@ -91,6 +91,13 @@ def follow_order(
     connection: sa.Connection, event: EventFacts, holder_id: str, ticket_id: str | None, offset: timedelta
 ) -> None:
     """The mail that follows from an order; without `ticket_id` there is nothing to confirm."""
+    if event.called_off:
+        # Its notice may be out already, and nothing else tells this holder.
+        now = store.database_now(connection, offset)
+        if event.starts_at > now:
+            schedules.rearm_cancellation(connection, event, now)
+            store.notify(connection)
+        return
     seen = store.database_now(connection, offset)
     schedules.hold_undue(connection, [event.id], seen)
     leads = schedules.armed_leads(connection, event)
@@ -235,16 +242,16 @@ def _expand_notice(connection: sa.Connection, schedule: sa.Row, now: datetime) -
     if event is None or event.called_off != (schedule.kind == Kind.CANCELLED):
         return []
     informed = recipients.next_informed(connection, schedule, EXPANSION_BATCH)
-    told = [
-        (holder, version)
-        for holder, version in informed
-        if version in contents and is_news(contents[version], truth)
-    ]
+    told = []
+    for holder, known, read in informed:
+        # A reminder may have told of a change that was taken back since, or that an event takes place again.
+        versions = (known, read) if read > known else (known,)
+        told += [(holder, v) for v in versions if v in contents and is_news(contents[v], truth)][:1]
     mailing = Mailing(
         schedule.event_id, Kind(schedule.kind), 0, schedule.starts_at, schedule.due_at, schedule.edition
     )
     mailings.add(connection, mailing, [h for h, _ in told], now, [version for _, version in told])
-    return [holder for holder, _ in informed]
+    return [holder for holder, _, _ in informed]
 
 
 def _start_run(engine: sa.Engine, rules: ReminderSettings) -> bool:

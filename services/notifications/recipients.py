@@ -264,8 +264,9 @@ def next_holders(connection: sa.Connection, schedule: sa.Row, limit: int) -> lis
     return list(found.scalars())
 
 
-def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> list[tuple[str, int]]:
-    """(holder, the version of the event that he knows) of the next holders whom a notice may concern.
+def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> list[tuple[str, int, int]]:
+    """(holder, the version of the event that he knows, the newest one that another mail than a notice told
+    him) of the next holders whom a notice may concern.
 
     He knows what his newest ticket was ordered by (its version, or what was true at that moment by both
     publishers' clocks), unless a confirmation told him something older; and what the last notice told him.
@@ -276,18 +277,27 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             "WITH batch AS MATERIALIZED (SELECT DISTINCT t.holder_id FROM tickets AS t"
             "  WHERE t.event_id = :event AND t.holder_id > :cursor"
             "   AND (t.active OR (:gone AND t.gone_at >= :changed)) ORDER BY t.holder_id LIMIT :limit)"
-            " SELECT holder_id, max(greatest(told, least(bought, confirmed))) AS known FROM ("
+            " SELECT holder_id, max(greatest(told, least(bought, confirmed))) AS known,"
+            "  coalesce(max(read), 0) AS read FROM ("
             " SELECT t.holder_id,"
             "  greatest(t.known_version, (SELECT max(c.version) FROM event_contents AS c"
-            "   WHERE c.event_id = t.event_id AND c.changed_at < t.ordered_at)) AS bought,"
-            # `<> ''` lets the planner use the partial index.
-            "  (SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
-            "   AND d.subject_id <> '' AND d.kind = 'confirmation') AS confirmed,"
-            "  (SELECT max(d.edition) FROM deliveries AS d WHERE d.holder_id = t.holder_id"
-            "   AND d.event_id = t.event_id AND d.kind IN ('moved', 'cancelled')"
-            "   AND d.state IN ('accepted', 'sending', 'unknown')) AS told"
+            "   WHERE c.event_id = t.event_id AND c.changed_at < t.ordered_at"
+            # Nobody orders what he knows to be off: his order was taken by a copy that had not heard of it.
+            "    AND c.status NOT IN ('cancelled', 'draft'))) AS bought,"
+            # `<> ''` and IS NOT NULL let the planner use the partial indexes.
+            "  greatest((SELECT max(d.content_version) FROM deliveries AS d WHERE d.subject_id = t.id"
+            "   AND d.subject_id <> '' AND d.kind = 'confirmation'),"
+            "   (SELECT max(d.content_version) FROM deliveries AS d WHERE d.confirms = t.id"
+            "   AND d.confirms IS NOT NULL)) AS confirmed,"
+            "  mails.told, mails.read"
             " FROM batch AS b JOIN tickets AS t ON t.holder_id = b.holder_id AND t.event_id = :event"
-            "  AND (t.active OR (:gone AND t.gone_at >= :changed))) AS knowing"
+            "  AND (t.active OR (:gone AND t.gone_at >= :changed))"
+            " CROSS JOIN LATERAL (SELECT"
+            "   max(d.edition) FILTER (WHERE d.kind IN ('moved', 'cancelled')) AS told,"
+            "   max(d.content_version) FILTER"
+            "    (WHERE d.kind IN ('reminder', 'manual', 'confirmation')) AS read"
+            "  FROM deliveries AS d WHERE d.holder_id = t.holder_id AND d.event_id = t.event_id"
+            "   AND d.state IN ('accepted', 'sending', 'unknown')) AS mails) AS knowing"
             " GROUP BY holder_id ORDER BY holder_id"
         ),
         {
@@ -298,7 +308,7 @@ def next_informed(connection: sa.Connection, schedule: sa.Row, limit: int) -> li
             "limit": limit,
         },
     )
-    return [(row.holder_id, row.known) for row in found]
+    return [(row.holder_id, row.known, row.read) for row in found]
 
 
 def forget(connection: sa.Connection, holder_id: str, address: str | None) -> None:

@@ -109,6 +109,28 @@ def arm_notice(
     connection.execute(statement.on_conflict_do_nothing())
 
 
+def rearm_cancellation(connection: sa.Connection, event: EventFacts, now: datetime) -> None:
+    """Goes through the holders of an event that is off once more; who was told is not told again."""
+    # Also a pending notice: its holders may be read just now, and then this waits for the end of that.
+    newest = (
+        sa.select(sa.func.max(schedules.c.edition))
+        .where(schedules.c.event_id == event.id, schedules.c.kind == Kind.CANCELLED)
+        .scalar_subquery()
+    )
+    rearmed = connection.execute(
+        sa.update(schedules)
+        .where(
+            schedules.c.event_id == event.id,
+            schedules.c.kind == Kind.CANCELLED,
+            schedules.c.edition == newest,
+            schedules.c.state != ScheduleState.SUPERSEDED,
+        )
+        .values(state=ScheduleState.PENDING, cursor="")
+    )
+    if not rearmed.rowcount:
+        arm_notice(connection, event, Kind.CANCELLED, now, now)
+
+
 def supersede(connection: sa.Connection, event_id: str, but: datetime | None) -> None:
     """Takes back the reminders of an event, except those for the start `but`."""
     other = schedules.c.starts_at != but if but is not None else sa.true()

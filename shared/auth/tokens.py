@@ -104,7 +104,8 @@ class TokenVerifier:
                 algorithms=["EdDSA"],
                 issuer=ISSUER,
                 leeway=5,
-                options={"require": ["exp", "iat", "sub", "iss"]},
+                # When it was made protects nobody, and accounts' clock may be ahead of this machine's.
+                options={"require": ["exp", "iat", "sub", "iss"], "verify_iat": False},
             )
         except (jwt.PyJWTError, RecursionError) as error:
             raise TokenRefused(f"The token is not valid: {error}.") from None

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx
+import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -61,6 +63,27 @@ def test_positions_have_no_holes_whoever_relays(make_service_engine: Make) -> No
     relay(engine, line).relay_once()
     positions = sorted(envelope["feedposition"] for envelope in line.sent)
     assert positions == list(range(1, 51))
+
+
+def test_the_time_of_a_message_is_the_databases_whatever_the_machine_says(
+    make_service_engine: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = datetime.now
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return true(tz) + timedelta(minutes=5)
+
+    monkeypatch.setattr(store, "datetime", Wrong, raising=False)
+    engine, line = make_service_engine("accounts"), Line()
+    with engine.begin() as connection:
+        before = connection.scalar(sa.select(sa.func.clock_timestamp()))
+    say(engine, "u1")
+    relay(engine, line).relay_once()
+    with engine.begin() as connection:
+        after = connection.scalar(sa.select(sa.func.clock_timestamp()))
+    assert before <= datetime.fromisoformat(line.sent[0]["time"]) <= after
 
 
 def test_what_the_broker_did_not_take_is_sent_when_it_is_back(make_service_engine: Make) -> None:

@@ -18,6 +18,7 @@ from services.notifications import leases, planning, projections, store
 from services.notifications.api import Doors, make_app
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.handlers import MessageHandlers
+from services.notifications.intake import Intake
 from services.notifications.mail.compose import Composer
 from services.notifications.mail.render import LinkBase
 from services.notifications.model import Claim
@@ -53,6 +54,11 @@ class World:
         """A message comes."""
         handlers = MessageHandlers(self.settings)
         Receiver(self.engine, handlers.table()).receive(body)
+
+    def receive_together(self, bodies: list[dict]) -> None:
+        """Messages come in one stretch."""
+        handlers = MessageHandlers(self.settings)
+        Receiver(self.engine, handlers.table(), take_all=Intake(handlers).take_all).receive_many(bodies)
 
     def order(self, event: str = "e1", holder: str = "h1", ticket: str = "", **event_data: Any) -> dict:
         """Somebody orders a ticket; the event starts in two hours unless `starts_in` says otherwise."""

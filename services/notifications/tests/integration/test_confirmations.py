@@ -156,3 +156,15 @@ def test_a_reminder_has_all_codes_of_a_person_however_many_orders(shop: World) -
     [reminder] = shop.reminders()
     assert "K7WQ2M9XPA" in text_of(reminder)
     assert "ZZTOP" in text_of(reminder)
+
+
+def test_a_covered_reminder_that_was_to_confirm_leaves_that_to_the_nearer_one(
+    world: World,
+) -> None:
+    world.settings = replace(world.settings, confirm_orders=True)
+    world.order(starts_in=timedelta(minutes=121), reminders=[122, 120])
+    world.later(timedelta(minutes=2))
+    world.deliver()
+    [mail] = world.server.mails
+    assert mail["Subject"].startswith("Reminder: ")
+    assert "Your order is confirmed." in mail.get_body(("plain",)).get_content()

@@ -122,6 +122,105 @@ def test_who_ordered_after_the_change_by_the_clock_hears_nothing_though_his_orde
     assert world.subjects("h2") == []
 
 
+def test_whose_reminder_confirmed_his_order_by_old_facts_is_told_though_he_ordered_after_the_change(
+    world: World,
+) -> None:
+    world.settings = replace(world.settings, confirm_orders=True)
+    before = world.now()
+    held = example("ticket.ordered")
+    starts_at = (before + timedelta(minutes=90)).isoformat()
+    held["data"]["event"].update(id="e1", version=1, starts_at=starts_at, ends_at=None)
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.reminders()) == 1
+    changed = example("event.updated", sequence=2, time=before.isoformat())
+    changed["data"] = {**held["data"]["event"], "version": 2, "location": "Place B"}
+    world.receive(changed)
+    deliver_settled(world)
+    assert world.subjects()[1].strip().startswith("Moved: ")
+
+
+def order_by_old_facts(world: World, held: dict, holder: str) -> dict:
+    """An order made now by a copy that has not heard of the change yet."""
+    order = example("ticket.ordered", time=world.now().isoformat())
+    order["data"]["event"] = held["data"]["event"]
+    order["data"]["holder"].update(id=holder, email=f"{holder}@dicoevent.example", locale="en")
+    order["data"]["ticket"]["id"] = f"e1-{holder}"
+    return order
+
+
+def test_who_could_still_order_after_the_cancellation_is_told_of_it(world: World, held: dict) -> None:
+    cancelled = example("event.cancelled", sequence=2, time=world.now().isoformat())
+    cancelled["data"] = {**held["data"]["event"], "version": 2}
+    world.receive(cancelled)
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert world.subjects("h2") == ["Cancelled: Jazz does not take place"]
+    assert len(world.subjects("h1")) == 1
+
+
+def test_a_reminder_that_left_before_the_second_cancellation_is_taken_back(world: World, held: dict) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    world.change(held, 3, "event.scheduled", starts_in=timedelta(minutes=90))
+    world.deliver()
+    assert len(world.reminders()) == 1
+    world.change(held, 4, "event.cancelled", starts_in=timedelta(minutes=90))
+    deliver_settled(world)
+    assert world.subjects()[-1] == "Cancelled: Jazz does not take place"
+    assert len(world.subjects()) == 3
+
+
+def test_a_reminder_that_told_of_a_change_that_was_taken_back_is_put_right(world: World) -> None:
+    first = world.order(starts_in=timedelta(minutes=110), location="Kota Tua")
+    world.deliver()
+    world.change(first, 2, starts_in=timedelta(minutes=100), location="Place B")
+    world.deliver()
+    assert len(world.reminders()) == 2
+    world.change(first, 3)
+    deliver_settled(world)
+    assert len(world.subjects()) == 3
+    assert "Place before: Place B" in text_of(world.server.mails[-1])
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_order_heard_of_after_the_cancellation_was_told_is_told_of_it(
+    world: World, held: dict, together: bool
+) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    orders = [order_by_old_facts(world, held, holder) for holder in ("h2", "h3")]
+    if together:
+        world.receive_together(orders)
+    else:
+        for order in orders:
+            world.receive(order)
+    world.deliver()
+    world.deliver()
+    for holder in ("h1", "h2", "h3"):
+        assert world.subjects(holder) == ["Cancelled: Jazz does not take place"]
+
+
+def test_an_order_heard_of_after_a_cancelled_event_was_edited_is_told_of_the_cancellation(
+    world: World, held: dict
+) -> None:
+    world.change(held, 2, "event.cancelled")
+    world.deliver()
+    world.change(held, 3, status="cancelled", location="Place B")
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.subjects("h1")) == len(world.subjects("h2")) == 1
+
+
+def test_an_order_for_an_event_that_was_heard_of_first_as_cancelled_is_told_of_it(world: World) -> None:
+    held = example("ticket.ordered")
+    held["data"]["event"].update(id="e9", version=1, starts_at=(world.now() + DAY).isoformat(), ends_at=None)
+    world.change(held, 2, "event.cancelled")
+    world.receive(order_by_old_facts(world, held, "h2"))
+    world.deliver()
+    assert len(world.subjects("h2")) == 1
+
+
 @pytest.mark.parametrize("kind", ["event.cancelled", "event.deleted", "event.updated"])
 def test_a_cancelled_deleted_or_withdrawn_event_is_told_at_once_and_once(
     world: World, held: dict, kind: str
