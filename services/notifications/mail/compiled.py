@@ -8,7 +8,6 @@ import binascii
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -133,9 +132,11 @@ class CompiledMail:
     rest: tuple[tuple[Encoder, bytes], ...]
 
     @classmethod
-    def of(cls, master: EmailMessage) -> Self:
-        """Cuts a master mail at its holes. Raises ValueError for one with a line longer than 998 octets."""
-        mail = deepcopy(master)
+    def of(cls, mail: EmailMessage) -> Self:
+        """Cuts a master mail at its holes, and uses it up: copying it would cost more than all the rest.
+
+        Raises ValueError for one with a line longer than 998 octets.
+        """
         pieces: list[bytes | Encoder] = []
         for name, value in list(mail.items()):
             text = str(value)
@@ -196,6 +197,8 @@ def _has_hole(part: EmailMessage) -> bool:
 def _open_part(part: EmailMessage) -> bool:
     """Makes a part quoted-printable, in which any text can be filled in; True for one of HTML."""
     subtype = part.get_content_subtype()
+    if part["Content-Transfer-Encoding"] == "quoted-printable":
+        return subtype == "html"
     kept = [(k, v) for k, v in part.items() if k.lower() in ("content-language", "content-id")]
     part.set_content(part.get_content(), subtype=subtype, charset="utf-8", cte="quoted-printable")
     for name, value in kept:
