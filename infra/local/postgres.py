@@ -28,7 +28,14 @@ class Installation:
 
     def command(self, port: int, *options: str) -> list[str]:
         """The server's command line."""
-        fixed = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
+        fixed = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            # Neither the statement that failed nor the key that was there already: both may hold an address.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
+        }
         settings = [part for name, value in fixed.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(port), *settings, *options]
 

@@ -47,7 +47,8 @@ def _ticket(told: dict[str, Any]) -> Item:
     if order is None:
         gone = {"ticket_id": told["id"], **place}
         return _item("ticket.cancelled", told, {**place, "active": False}, gone)
-    return _item("ticket.updated", told, {**place, "code": order["ticket"]["code"], "active": True}, order)
+    ticket = {name: order["ticket"][name] for name in ("code", "name")}
+    return _item("ticket.updated", told, {**place, **ticket, "active": True}, order)
 
 
 def _item(message_type: str, told: dict[str, Any], values: dict[str, Any], data: dict[str, Any]) -> Item:

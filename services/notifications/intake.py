@@ -104,7 +104,7 @@ class Intake:
         self._learn_events(connection, orders, known, now)
         projections.apply_holders(connection, _first({d.holder.id: d.holder for d, _ in reversed(orders)}))
         rows = [
-            (d.ticket.id, d.event.id, d.holder.id, d.ticket.code, e.sequence, d.event.version,
+            (d.ticket.id, d.event.id, d.holder.id, d.ticket.code, d.ticket.name, e.sequence, d.event.version,
              self.handlers.fresh_time(e, now))
             for d, e in orders
         ]  # fmt: skip

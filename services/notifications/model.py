@@ -124,6 +124,7 @@ class Claim:
     attempts: int
     lead_minutes: int = 0
     edition: int = 0
+    # Of each ticket its code, and behind a tab its name.
     codes: tuple[str, ...] = ()
     content_version: int = 0
     useless_after: datetime | None = None

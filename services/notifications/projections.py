@@ -200,6 +200,7 @@ def apply_ticket(
     event_id: str,
     holder_id: str,
     code: str,
+    name: str,
     active: bool,
     version: int,
     known_version: int = 0,
@@ -213,6 +214,7 @@ def apply_ticket(
         "event_id": event_id,
         "holder_id": holder_id,
         "code": code,
+        "name": name,
         "active": active,
         "sequence": version,
         **({"known_version": known_version, "ordered_at": at} if active else {"gone_at": at}),
@@ -220,22 +222,23 @@ def apply_ticket(
     return _upsert_newer(connection, tickets, ticket_id, values)
 
 
-# Ticket, event, holder, code, version, the event's version at the order, when it was made.
-TicketRow = tuple[str, str, str, str, int, int, datetime | None]
+# Ticket, event, holder, code, name, version, the event's version at the order, when it was made.
+TicketRow = tuple[str, str, str, str, str, int, int, datetime | None]
 
 
 def apply_tickets(connection: sa.Connection, rows: Sequence[TicketRow]) -> set[str]:
     """As apply_ticket for many that are held, each once; returns the ids of those that were taken."""
-    names = ("ids", "events", "holders", "codes", "versions", "known", "at")
+    names = ("ids", "events", "holders", "codes", "labels", "versions", "known", "at")
     taken = connection.execute(
         sa.text(
-            "INSERT INTO tickets (id, event_id, holder_id, code, sequence, known_version, ordered_at, active)"
+            "INSERT INTO tickets (id, event_id, holder_id, code, name, sequence, known_version, ordered_at,"
+            "  active)"
             " SELECT *, true FROM unnest(CAST(:ids AS text[]), CAST(:events AS text[]),"
-            "  CAST(:holders AS text[]), CAST(:codes AS text[]), CAST(:versions AS bigint[]),"
-            "  CAST(:known AS bigint[]), CAST(:at AS timestamptz[]))"
+            "  CAST(:holders AS text[]), CAST(:codes AS text[]), CAST(:labels AS text[]),"
+            "  CAST(:versions AS bigint[]), CAST(:known AS bigint[]), CAST(:at AS timestamptz[]))"
             " ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id, holder_id = excluded.holder_id,"
-            "  code = excluded.code, sequence = excluded.sequence, known_version = excluded.known_version,"
-            "  ordered_at = excluded.ordered_at, active = true"
+            "  code = excluded.code, name = excluded.name, sequence = excluded.sequence,"
+            "  known_version = excluded.known_version, ordered_at = excluded.ordered_at, active = true"
             " WHERE tickets.sequence < excluded.sequence RETURNING id"
         ),
         {name: [row[n] for row in rows] for n, name in enumerate(names)},

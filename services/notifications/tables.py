@@ -68,6 +68,8 @@ tickets = sa.Table(
     sa.Column("event_id", sa.Text, nullable=False),
     sa.Column("holder_id", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=False),
+    # Of its ticket type.
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     # Which version of the event the order was made by, and when, by the publisher's clock.

@@ -67,7 +67,7 @@ def read_mail(at: float, address: str, raw: bytes) -> Mail:
         starts_at=starts_at.astimezone(UTC).timestamp(),
         location=str(event.get("LOCATION", "")),
         confirms=kinds[0] == "confirmation" or any(words in text for words in _CONFIRMS),
-        codes=tuple(codes[1].split(", ")) if codes else (),
+        codes=tuple(ticket.partition(" (")[0] for ticket in codes[1].split(", ")) if codes else (),
     )
 
 

@@ -148,7 +148,7 @@ def master(claim: Claim, sender: str, mark: str = "") -> EmailMessage:
     html = _template(f"{template}.html").render(words)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     if words["qr"]:
-        _add_picture(mail, claim.codes[0])
+        _add_picture(mail, claim.codes[0].partition("\t")[0])
     calendar = _calendar(claim, sender, words["event"])
     method = "CANCEL" if claim.kind == Kind.CANCELLED else "PUBLISH"
     mail.add_attachment(calendar, maintype="text", subtype="calendar", filename="event.ics")

@@ -98,8 +98,8 @@ def fitting(text: str, octets: int) -> str:
 
 
 def listed(codes: Sequence[str], octets: int) -> str:
-    """Ticket codes in one line, as many as fit: `AB12, CD34`, or `AB12, CD34 … +7`."""
-    clean = [short(code, 64) for code in codes if code]
+    """Tickets in one line, as many as fit: `AB12 (Balcony), CD34`, or `AB12 (Balcony) … +7`."""
+    clean = [_ticket(code) for code in codes if code]
     line = ", ".join(clean)
     # No character takes more than twelve octets.
     if len(line) <= octets // 12 or octets_of(line) <= octets:
@@ -111,3 +111,8 @@ def listed(codes: Sequence[str], octets: int) -> str:
             break
         kept += 1
     return f"{', '.join(clean[:kept])} … +{len(clean) - kept}"
+
+
+def _ticket(code: str) -> str:
+    code, _, name = code.partition("\t")
+    return f"{short(code, 64)} ({short(name, 64)})" if name else short(code, 64)

@@ -32,7 +32,7 @@ def test_an_order_is_confirmed_with_its_code_a_picture_of_it_and_the_calendar_en
     shop.deliver()
     [mail] = shop.server.mails
     assert mail["Subject"] == "Your ticket for Jazz"
-    assert "K7WQ2M9XPA" in text_of(mail)
+    assert "K7WQ2M9XPA (Reguler)" in text_of(mail)
     [picture] = pictures(mail)
     assert picture.startswith(b"\x89PNG")
     html = mail.get_body(("html", "related"))

@@ -35,7 +35,7 @@ FACTS = {
     " hearsay",
     "event_contents": "event_id, version, name, location, starts_at, note, status",
     "holders": "id, sequence, name, email, locale, deleted",
-    "tickets": "id, event_id, holder_id, code, active, sequence, known_version",
+    "tickets": "id, event_id, holder_id, code, name, active, sequence, known_version",
     "reminder_schedules": "event_id, kind, lead_minutes, starts_at, edition, state",
     "deliveries": "event_id, kind, lead_minutes, starts_at, edition, holder_id, subject_id, confirms, state,"
     " reason, useless_after",
