@@ -281,11 +281,11 @@ FAULTS = (
     Fault("partition, cut", partition(silent=False), (4.0, 14.0)),
     Fault("partition, silent", partition(silent=True), (4.0, 14.0)),
     Fault("slow network", slow, (6.0, 12.0)),
-    Fault("consumer away ten minutes", away, (4.0, 8.0)),
+    Fault("consumer away ten minutes", away, (4.0, 8.0), restarts=True),
     Fault("same message 100 times", same_message),
     Fault("messages out of order", out_of_order),
     Fault("older version's message", old_message),
-    Fault("clocks 5 minutes apart", clocks_apart, (6.0, 10.0)),
+    Fault("clocks 5 minutes apart", clocks_apart, (6.0, 10.0), restarts=True),
     Fault("SIGTERM to all", sigterm, AT_ONCE),
     Fault("deaf consumer", deaf, (3.0, 5.0)),
 )

@@ -38,6 +38,6 @@ def rounds(seed: int, among: Sequence[Fault] = FAULTS) -> Iterator[Round]:
 def strike(scene: Scene, wanted: Round) -> None:
     """Applies the faults of a round, one after the other, holds them, and lifts them."""
     with ExitStack() as stack:
-        for fault in wanted.faults:
+        for fault in sorted(wanted.faults, key=lambda fault: not fault.restarts):
             stack.enter_context(fault.run(scene, wanted.seconds))
         scene.pause(wanted.seconds)

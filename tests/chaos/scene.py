@@ -49,8 +49,11 @@ Run = Callable[[Scene, float], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`hold` are the least and the most seconds it lasts."""
+    """`hold` are the least and the most seconds it lasts. One that `restarts` processes and waits for them
+    comes first of a pair: with Redis full, for one, no consumer starts.
+    """
 
     name: str
     run: Run
     hold: tuple[float, float] = (2.0, 6.0)
+    restarts: bool = False
