@@ -98,6 +98,11 @@ def test_a_port_that_is_taken_is_an_obstacle() -> None:
     assert ports.obstacle(taken) is None
 
 
+def test_no_port_is_chosen_that_an_outgoing_connection_could_take_during_a_restart() -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(ports.choose(0, set()) < first for _ in range(20))
+
+
 def test_a_start_that_waits_for_another_says_so_and_ends_when_it_is_stopped() -> None:
     stopped, said = threading.Event(), []
 
