@@ -17,6 +17,8 @@ from services.notifications.settings import MailSettings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 20.0
+# More than a sweep after the breaker's pause: a mail that is due would have been tried by then.
+UNTRIED_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -35,13 +37,13 @@ class Links:
     def __post_init__(self) -> None:
         self.allowed = float(self.settings.max_connections)
 
-    def want(self, mails: int) -> None:
+    def want(self, mails: int, untried: bool = False) -> None:
         """Opens connections until there is one for each of `mails`, or as many as are allowed."""
         now = asyncio.get_running_loop().time()
         have = len(self.free) + len(self._opening)
         wanted = min(mails, int(self.allowed) - len(self.busy))
         while have < wanted and self.breaker.allows(now):
-            task = asyncio.create_task(self._open())
+            task = asyncio.create_task(self._open(untried))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
             have += 1
@@ -58,14 +60,14 @@ class Links:
         """Whether a connection is there or is being made."""
         return bool(self.free or self.busy or self._opening)
 
-    async def _open(self) -> None:
+    async def _open(self, untried: bool) -> None:
         loop = asyncio.get_running_loop()
         try:
             session = await open_session(self.settings, self.context)
         except MailServerAway as error:
             self.failed(str(error))
         else:
-            if self.breaker.closed:
+            if untried or self.breaker.closed:
                 metrics.mail_server_up.set(1)
             self.breaker.opened()
             self.free.append(session)
@@ -134,6 +136,9 @@ class Links:
             if session.broken is not None or self.worn(session, now):
                 session.close()
                 self.free.remove(session)
+        if not self.breaker.closed and not self.some and now >= self.breaker.open_until + UNTRIED_SECONDS:
+            # Nothing was due since: without this it would be said to be away until the next mail.
+            self.want(1, untried=True)
         self.allowed = min(float(self.settings.max_connections), self.allowed + 0.25)
 
     async def close(self) -> None:

@@ -1,13 +1,17 @@
 """An operator sees that sending rests, and lets it go on."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 
+from services.notifications import links
 from services.notifications.api.health import campaigns_check, relay_check
+from services.notifications.breaker import THRESHOLD
 from services.notifications.delivery import DeliveryLoop
 from services.notifications.rate import RateGate
 from services.notifications.tests.integration.conftest import Desk, World
@@ -83,6 +87,27 @@ def test_health_says_that_the_mail_relay_is_away(world: World, client: redis.Red
         thread.join(30)
     client.delete("dicoevent:mail:away")  # its time is over
     assert check() is None
+
+
+def test_a_relay_that_is_back_is_found_so_though_nothing_is_due(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "UNTRIED_SECONDS", 0.0)
+
+    async def watched() -> bool:
+        ours = links.Links(world.mail, None, lambda: None)
+        for _ in range(THRESHOLD):
+            ours.failed("away")
+        ours.breaker.open_until = 0.0
+        async with asyncio.timeout(30):
+            while not ours.breaker.closed:
+                ours.watch()
+                await asyncio.sleep(0.01)
+        await ours.close()
+        return True
+
+    assert asyncio.run(watched())
+    assert REGISTRY.get_sample_value("dicoevent_mail_server_up") == 1
 
 
 def test_without_redis_and_database_these_checks_leave_it_to_the_others() -> None:
