@@ -37,6 +37,8 @@ def follow_event(connection: sa.Connection, change: Change, rules: ReminderSetti
     event = change.after
     if event.takes_place:
         unconfirmed = _arm(connection, event, rules, now)
+        if change.before is not None and change.before.called_off:
+            unconfirmed += recipients.unconfirmed_while_off(connection, event.id)
         recipients.withdraw_kind(connection, event.id, [Kind.CANCELLED], recipients.EVENT_MOVED, now)
         confirm_orders(connection, unconfirmed, rules.clock_offset)
     else:
@@ -97,6 +99,11 @@ def follow_order(
         if event.starts_at > now:
             schedules.rearm_cancellation(connection, event, now)
             store.notify(connection)
+        if ticket_id is not None and not recipients.is_confirmed(connection, ticket_id):
+            # On record, for when the event takes place again.
+            confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
+            mailings.add(connection, confirmation, [holder_id], now)
+            recipients.withdraw_confirmation(connection, ticket_id, recipients.EVENT_OFF, now)
         return
     seen = store.database_now(connection, offset)
     schedules.hold_undue(connection, [event.id], seen)

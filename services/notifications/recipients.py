@@ -107,6 +107,21 @@ def withdraw_ticket(connection: sa.Connection, ticket_id: str, now: datetime) ->
     )
 
 
+def withdraw_confirmation(connection: sa.Connection, ticket_id: str, reason: str, now: datetime) -> None:
+    """Takes back the confirmation of an order that waits."""
+    mine = (deliveries.c.subject_id == ticket_id) & (deliveries.c.kind == Kind.CONFIRMATION)
+    withdraw(connection, reason, now, mine)
+
+
+def unconfirmed_while_off(connection: sa.Connection, event_id: str) -> list[str]:
+    """The tickets of an event whose orders were not confirmed because it was off."""
+    ticket = sa.func.coalesce(deliveries.c.confirms, deliveries.c.subject_id)
+    confirms = (deliveries.c.kind == Kind.CONFIRMATION) | deliveries.c.confirms.is_not(None)
+    off = (deliveries.c.state == State.SUPPRESSED) & (deliveries.c.reason == EVENT_OFF)
+    query = sa.select(ticket).where(deliveries.c.event_id == event_id, off, confirms)
+    return list(connection.execute(query.order_by(deliveries.c.id)).scalars())
+
+
 def withdraw_holder(
     connection: sa.Connection, holder_id: str, event_id: str | None, reason: str, now: datetime
 ) -> None:

@@ -159,6 +159,24 @@ def test_who_could_still_order_after_the_cancellation_is_told_of_it(world: World
     assert len(world.subjects("h1")) == 1
 
 
+@pytest.mark.parametrize("heard", ["before", "after"])
+def test_an_order_that_met_a_cancellation_is_confirmed_when_the_event_takes_place_again(
+    world: World, held: dict, heard: str
+) -> None:
+    world.settings = replace(world.settings, confirm_orders=True)
+    order = order_by_old_facts(world, held, "h2")
+    if heard == "before":
+        world.receive(order)
+    world.change(held, 2, "event.cancelled")
+    if heard == "after":
+        world.receive(order)
+    world.change(held, 3, "event.scheduled")
+    world.deliver()
+    assert world.subjects("h2") == ["Your ticket for Jazz"]
+    deliver_settled(world)
+    assert world.subjects("h2") == ["Your ticket for Jazz"]
+
+
 def test_a_reminder_that_left_before_the_second_cancellation_is_taken_back(world: World, held: dict) -> None:
     world.change(held, 2, "event.cancelled")
     world.deliver()
