@@ -46,16 +46,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--connections", type=int, default=32, help="of each worker")
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args(arguments)
-    with servers() as parts, sink(parts, own=False) as (port, name):
+    with servers() as parts, sink(parts, own=False) as server:
         sys.stdout.write(
             f"{wanted.events} events of {wanted.people} people due at the same second; one beat,"
-            f" {wanted.workers} worker(s) of {wanted.connections} connections, {name},"
+            f" {wanted.workers} worker(s) of {wanted.connections} connections, {server.name},"
             f" PostgreSQL with fsync on, {os.cpu_count()} CPUs,"
             f" load before {os.getloadavg()[0]:.1f}\n\n{HEAD}\n"
         )
         beat = [sys.executable, "-m", "services.notifications", "beat"]
         with (
-            workers(parts, wanted.workers, port, wanted.connections),
+            workers(parts, wanted.workers, server.port, wanted.connections),
             process(beat, parts.environment(), parts.home / "beat.log"),
         ):
             rounds = range(1, wanted.rounds + 1)
