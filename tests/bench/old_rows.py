@@ -170,7 +170,7 @@ def _steps(parts: Parts) -> list[Step]:
     return [
         Step("tick, nothing due", lambda: plan_due(engine, rules)),
         Step(f"tick, {PEOPLE} reminders due", lambda: plan_due(engine, rules), due),
-        Step("sweep (recover, expire, plan)", rounds.plan),
+        Step("sweep (recover, expire, plan)", lambda: rounds.plan(lambda: None)),
         Step("claim round, nothing due", lambda: rounds.claim(64, None)),
         Step(f"{PEOPLE} mails: claim, mark, record", round_of_mails, planned),
         Step("run of all that is due", lambda: plan_due(engine, rules), ask_for_a_run),

@@ -1,6 +1,5 @@
 """Delivery workers on machines of their own: how fast, and what is lost when one of them goes."""
 
-import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from shared.testing import wait_until
-from tests.bench import fanout
+from tests.bench import fanout, yardsticks
 from tests.machines.house import House
 
 _MODULE = ("services.notifications", "delivery")
@@ -83,9 +82,9 @@ def _fill(house: House, recipients: int) -> None:
     with house.database("notifications") as connection:
         connection.execute(sa.text(f"TRUNCATE {_TABLES} CASCADE"))
         for statement in fanout._LOAD:
-            values = {"name": fanout.NAME, "count": recipients}
-            used = set(re.findall(r":(name|count)\b", statement))
-            connection.execute(sa.text(statement), {name: values[name] for name in used})
+            values = {"name": yardsticks.NAME, "place": yardsticks.PLACE, "count": recipients, "events": 1}
+            text = sa.text(statement)
+            connection.execute(text, {name: values[name] for name in text.compile().params})
         connection.execute(sa.text("ANALYZE tickets, holders"))
 
 
