@@ -118,8 +118,9 @@ class Intake:
         new = [first[id_] for id_ in sorted(first.keys() - known.keys())]
         learned = projections.learn_events(connection, new)
         planning.arm_new(connection, learned, self.handlers.rules, now)
+        ours = {facts.id for facts in learned}
         for event in new:
-            if event.id not in {facts.id for facts in learned}:  # another consumer learned of it meanwhile
+            if event.id not in ours:  # another consumer learned of it meanwhile
                 change = projections.apply_event(connection, event, event.version, hearsay=True)
                 self.handlers.follow(connection, change, now)
             known[event.id] = event.version

@@ -101,8 +101,7 @@ def follow_order(
             store.notify(connection)
         if ticket_id is not None and not recipients.is_confirmed(connection, ticket_id):
             # On record, for when the event takes place again.
-            confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
-            mailings.add(connection, confirmation, [holder_id], now)
+            mailings.add_confirmations(connection, [(ticket_id, event.id, event.starts_at, holder_id)], now)
             recipients.withdraw_confirmation(connection, ticket_id, recipients.EVENT_OFF, now)
         return
     seen = store.database_now(connection, offset)
@@ -125,8 +124,7 @@ def follow_order(
     )
     if confirm and not reminds:
         assert ticket_id is not None, "only an order is confirmed"
-        confirmation = Mailing(event.id, Kind.CONFIRMATION, 0, event.starts_at, now, subject_id=ticket_id)
-        mailings.add(connection, confirmation, [holder_id], now)
+        mailings.add_confirmations(connection, [(ticket_id, event.id, event.starts_at, holder_id)], now)
     store.notify(connection)
 
 

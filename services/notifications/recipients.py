@@ -99,7 +99,7 @@ def withdraw_covered(
 
 def withdraw_ticket(connection: sa.Connection, ticket_id: str, now: datetime) -> None:
     """Takes back the confirmation of an order; a reminder that stands for it is a plain one from now on."""
-    withdraw(connection, TICKET_GONE, now, deliveries.c.subject_id == ticket_id)
+    withdraw_confirmation(connection, ticket_id, TICKET_GONE, now)
     connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.confirms == ticket_id, deliveries.c.state.in_((*_WAITING, State.SENDING)))
@@ -109,8 +109,7 @@ def withdraw_ticket(connection: sa.Connection, ticket_id: str, now: datetime) ->
 
 def withdraw_confirmation(connection: sa.Connection, ticket_id: str, reason: str, now: datetime) -> None:
     """Takes back the confirmation of an order that waits."""
-    mine = (deliveries.c.subject_id == ticket_id) & (deliveries.c.kind == Kind.CONFIRMATION)
-    withdraw(connection, reason, now, mine)
+    withdraw(connection, reason, now, deliveries.c.subject_id == ticket_id)
 
 
 def unconfirmed_while_off(connection: sa.Connection, event_id: str) -> list[str]:
